@@ -1,0 +1,1 @@
+//! Data: sources, the sampler and the loader.

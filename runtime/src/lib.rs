@@ -1,0 +1,3 @@
+//! Declare a network, an optimizer and a schedule; train it on any Burn backend.
+
+pub mod data;
