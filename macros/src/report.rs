@@ -1,0 +1,97 @@
+//! Diagnostics: every mistake of a declaration is collected, and all are reported in one compile.
+
+use std::cell::RefCell;
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+
+/// A place in the declaration: the span of its first and of its last token.
+///
+/// On stable Rust two spans cannot be joined; an error that names the first and the last token is
+/// underlined from one to the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Pos {
+    first: Span,
+    last: Span,
+}
+
+impl Pos {
+    /// The place from the start of `self` to the end of `end`.
+    pub fn to(self, end: impl Into<Pos>) -> Pos {
+        Pos { first: self.first, last: end.into().last }
+    }
+
+    /// A span for tokens that stand for this place.
+    pub fn span(self) -> Span {
+        self.first
+    }
+}
+
+impl From<Span> for Pos {
+    fn from(span: Span) -> Self {
+        Pos { first: span, last: span }
+    }
+}
+
+impl From<&Ident> for Pos {
+    fn from(ident: &Ident) -> Self {
+        ident.span().into()
+    }
+}
+
+impl From<&TokenTree> for Pos {
+    fn from(token: &TokenTree) -> Self {
+        match token {
+            TokenTree::Group(group) => Pos::from(group.span_open()).to(group.span_close()),
+            other => other.span().into(),
+        }
+    }
+}
+
+/// The mistakes found so far.
+///
+/// After serde_derive's `Ctxt`: dropping a report that nobody turned into tokens is a bug of this
+/// crate, so it cannot be forgotten.
+pub struct Report {
+    errors: RefCell<Option<Vec<syn::Error>>>,
+}
+
+impl Report {
+    pub fn new() -> Self {
+        Report { errors: RefCell::new(Some(Vec::new())) }
+    }
+
+    /// Notes a mistake at `pos`.
+    pub fn error(&self, pos: impl Into<Pos>, message: impl std::fmt::Display) {
+        let Pos { first, last } = pos.into();
+        let ends = [Ident::new("first", first), Ident::new("last", last)];
+        let tokens: TokenStream = ends.into_iter().map(Ident::into_token_stream).collect();
+        self.syn(syn::Error::new_spanned(tokens, message));
+    }
+
+    /// Notes a mistake that syn found.
+    pub fn syn(&self, error: syn::Error) {
+        if let Some(errors) = self.errors.borrow_mut().as_mut() {
+            errors.push(error);
+        }
+    }
+
+    /// Whether nothing is wrong so far.
+    pub fn is_clean(&self) -> bool {
+        self.errors.borrow().as_ref().is_none_or(Vec::is_empty)
+    }
+
+    /// One `compile_error!` per mistake, in the order of the declaration.
+    pub fn into_tokens(self) -> TokenStream {
+        let errors = self.errors.borrow_mut().take().unwrap_or_default();
+        errors.iter().map(syn::Error::to_compile_error).collect()
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if self.errors.borrow().is_some() && !std::thread::panicking() {
+            unreachable!("a report was dropped without being turned into tokens");
+        }
+    }
+}

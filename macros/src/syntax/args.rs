@@ -1,0 +1,203 @@
+//! Arguments against a signature: unknown, missing, doubled and misplaced ones are reported here,
+//! for every layer, phase, rule and loss alike.
+
+use proc_macro2::Ident;
+
+use super::{Call, Expr, Head, HyperType, Number, Value, ValueKind};
+use crate::report::{Pos, Report};
+use crate::suggest;
+
+/// A parameter of a layer, phase or rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    pub name: &'static str,
+    pub required: bool,
+}
+
+/// What a call may be given. The first `positional` parameters may be written without their key.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature {
+    pub params: &'static [Param],
+    pub positional: usize,
+}
+
+impl Param {
+    pub const fn required(name: &'static str) -> Param {
+        Param { name, required: true }
+    }
+
+    pub const fn optional(name: &'static str) -> Param {
+        Param { name, required: false }
+    }
+}
+
+/// The arguments of one call, each under its parameter's name.
+pub struct Bound<'a> {
+    /// The name that was called.
+    pub name: &'a Ident,
+    /// The whole call.
+    pub pos: Pos,
+    args: Vec<(&'static str, &'a Value)>,
+    head: &'a Head,
+    report: &'a Report,
+    /// Whether a required argument is missing.
+    pub incomplete: bool,
+}
+
+impl Signature {
+    /// `name(first, key: ..)` in words, for messages.
+    fn shown(&self, name: &Ident) -> String {
+        let params = self.params.iter().enumerate().map(|(i, param)| {
+            let key = if i < self.positional { param.name.into() } else { format!("{}: ..", param.name) };
+            if param.required { key } else { format!("[{key}]") }
+        });
+        format!("{name}({})", params.collect::<Vec<_>>().join(", "))
+    }
+
+    /// Puts each argument under its parameter.
+    pub fn bind<'a>(&self, call: &'a Call, head: &'a Head, report: &'a Report) -> Bound<'a> {
+        let mut bound = Bound {
+            name: &call.name,
+            pos: call.pos,
+            args: Vec::new(),
+            head,
+            report,
+            incomplete: false,
+        };
+        let name = &call.name;
+        let mut position = 0;
+        for arg in &call.args {
+            let param = match &arg.key {
+                Some(key) => {
+                    let found = self.params.iter().find(|param| key == param.name);
+                    if found.is_none() {
+                        let keys = self.params.iter().map(|param| param.name);
+                        let message = if self.params.is_empty() {
+                            format!("`{name}` takes no arguments, found `{key}`")
+                        } else {
+                            let hint = suggest::hint(&key.to_string(), "its parameters are", keys);
+                            format!("`{name}` has no parameter `{key}`{hint}")
+                        };
+                        report.error(key, message);
+                    }
+                    found
+                }
+                None => {
+                    position += 1;
+                    let found = self.params[..self.positional].get(position - 1);
+                    if found.is_none() {
+                        let shown = self.shown(name);
+                        let message = match (self.positional, self.params.len()) {
+                            (_, 0) => format!("`{name}` takes no arguments"),
+                            (0, _) => format!("`{name}` takes its arguments by name: `{shown}`"),
+                            (n, _) => format!(
+                                "`{name}` takes {n} argument{} without a name, this is number {position}: `{shown}`",
+                                if n == 1 { "" } else { "s" },
+                            ),
+                        };
+                        report.error(arg.value.pos, message);
+                    }
+                    found
+                }
+            };
+            let Some(param) = param else { continue };
+            if bound.value(param.name).is_some() {
+                let pos = arg.key.as_ref().map_or(arg.value.pos, Pos::from);
+                report.error(pos, format!("`{name}` is given `{}` twice", param.name));
+            } else {
+                bound.args.push((param.name, &arg.value));
+            }
+        }
+        for param in self.params {
+            if param.required && bound.value(param.name).is_none() {
+                bound.incomplete = true;
+                let shown = self.shown(name);
+                report.error(call.pos, format!("`{name}` needs `{}`: `{shown}`", param.name));
+            }
+        }
+        bound
+    }
+}
+
+impl<'a> Bound<'a> {
+    /// The value given for `name`, as it was written.
+    pub fn value(&self, name: &str) -> Option<&'a Value> {
+        self.args.iter().find(|(param, _)| *param == name).map(|(_, value)| *value)
+    }
+
+    /// Where the value of `name` stands; the call itself where it was left out.
+    pub fn pos(&self, name: &str) -> Pos {
+        self.value(name).map_or(self.pos, |value| value.pos)
+    }
+
+    /// A single expression of type `wanted`, without a unit. Reports what is not; `None` then, or
+    /// where the argument was left out.
+    pub fn expr(&self, name: &str, wanted: HyperType) -> Option<&'a Expr> {
+        let value = self.value(name)?;
+        self.no_unit(value);
+        match &value.kind {
+            ValueKind::Expr(expr) => expr.check(wanted, self.head, self.report).then_some(expr),
+            ValueKind::List(_) => {
+                let wanted = wanted.described();
+                self.report.error(value.pos, format!("expected {wanted}, found a list"));
+                None
+            }
+        }
+    }
+
+    /// A whole number.
+    pub fn int(&self, name: &str) -> Option<&'a Expr> {
+        self.expr(name, HyperType::Int)
+    }
+
+    /// A real number.
+    pub fn float(&self, name: &str) -> Option<&'a Expr> {
+        self.expr(name, HyperType::Float)
+    }
+
+    /// A literal `true` or `false`; a hyper-parameter would change what parameters there are.
+    pub fn flag(&self, name: &str, default: bool) -> bool {
+        let Some(expr) = self.expr(name, HyperType::Bool) else { return default };
+        match &expr.node {
+            super::expr::Node::Bool(value) => *value,
+            _ => {
+                let message = format!("`{name}` must be written as `true` or `false` here");
+                self.report.error(expr.pos, message);
+                default
+            }
+        }
+    }
+
+    /// One whole number for both dimensions, or `[height, width]`.
+    pub fn pair(&self, name: &str) -> Option<[&'a Expr; 2]> {
+        let value = self.value(name)?;
+        let ValueKind::List(items) = &value.kind else {
+            return self.int(name).map(|expr| [expr, expr]);
+        };
+        self.no_unit(value);
+        let [height, width] = items.as_slice() else {
+            let message = format!(
+                "`{name}` takes one number or `[height, width]`, found a list of {}",
+                items.len(),
+            );
+            self.report.error(value.pos, message);
+            return None;
+        };
+        let fits = height.check(HyperType::Int, self.head, self.report);
+        (width.check(HyperType::Int, self.head, self.report) && fits).then_some([height, width])
+    }
+
+    /// The literal value of a real number, if it is one and no hyper-parameter is in it.
+    pub fn literal(&self, name: &str) -> Option<f64> {
+        match &self.value(name)?.kind {
+            ValueKind::Expr(expr) => expr.literal().map(Number::float),
+            ValueKind::List(_) => None,
+        }
+    }
+
+    fn no_unit(&self, value: &Value) {
+        if let Some((_, pos)) = &value.unit {
+            self.report.error(*pos, "a unit has no place here");
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! Arithmetic on literals and hyper-parameters: what a number of the language may be.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+use syn::parse::ParseStream;
+use syn::{Lit, Token};
+
+use super::{Head, HyperType};
+use crate::report::{Pos, Report};
+use crate::suggest;
+
+/// `16`, `2 * classes`, `(width + 1) / 2`, `0.1`, `true`, or a word of the language.
+#[derive(Clone, Debug)]
+pub struct Expr {
+    pub node: Node,
+    pub pos: Pos,
+}
+
+#[derive(Clone, Debug)]
+pub enum Node {
+    Int(u64),
+    Float(f64),
+    Bool(bool),
+    Name(Ident),
+    Neg(Box<Expr>),
+    Binary(Op, Box<Expr>, Box<Expr>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    Add,
+    Sub,
+    Mul,
+    Div,
+}
+
+/// What an expression comes to when every hyper-parameter in it is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    Int(i128),
+    Float(f64),
+}
+
+impl Number {
+    pub fn float(self) -> f64 {
+        match self {
+            Number::Int(value) => value as f64,
+            Number::Float(value) => value,
+        }
+    }
+}
+
+/// Nesting beyond this is refused: a recursive parser must not exhaust the compiler's stack.
+const DEEPEST: usize = 64;
+
+impl Expr {
+    pub fn parse(input: ParseStream) -> syn::Result<Expr> {
+        sum(input, 0)
+    }
+
+    /// The word that this expression is, if it is one word.
+    pub fn word(&self) -> Option<&Ident> {
+        match &self.node {
+            Node::Name(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The value without any hyper-parameter, or with their defaults; `None` where one is unknown,
+    /// where a division by zero stands in the way, or where the result leaves the range.
+    pub fn eval(&self, known: &dyn Fn(&Ident) -> Option<Number>) -> Option<Number> {
+        use Number::{Float, Int};
+        Some(match &self.node {
+            Node::Int(value) => Int(i128::from(*value)),
+            Node::Float(value) => Float(*value),
+            Node::Bool(_) => return None,
+            Node::Name(name) => known(name)?,
+            Node::Neg(inner) => match inner.eval(known)? {
+                Int(value) => Int(value.checked_neg()?),
+                Float(value) => Float(-value),
+            },
+            Node::Binary(op, left, right) => match (left.eval(known)?, right.eval(known)?) {
+                (Int(a), Int(b)) => Int(match op {
+                    Op::Add => a.checked_add(b)?,
+                    Op::Sub => a.checked_sub(b)?,
+                    Op::Mul => a.checked_mul(b)?,
+                    Op::Div => a.checked_div(b)?,
+                }),
+                (a, b) => {
+                    let (a, b) = (a.float(), b.float());
+                    Float(match op {
+                        Op::Add => a + b,
+                        Op::Sub => a - b,
+                        Op::Mul => a * b,
+                        Op::Div => a / b,
+                    })
+                }
+            },
+        })
+    }
+
+    /// The literal value, if no hyper-parameter is in it.
+    pub fn literal(&self) -> Option<Number> {
+        self.eval(&|_| None)
+    }
+
+    /// Tokens of type `f64`, with hyper-parameters read from `owner`.
+    pub fn float_tokens(&self, head: &Head, owner: &TokenStream) -> TokenStream {
+        match &self.node {
+            Node::Int(value) => {
+                let value = *value as f64;
+                quote!(#value)
+            }
+            Node::Float(value) => quote!(#value),
+            Node::Bool(_) => quote!(0.0f64),
+            Node::Name(name) => match head.hyper(name).map(|hyper| hyper.ty) {
+                Some(HyperType::Float) => quote!(#owner.#name),
+                _ => quote!((#owner.#name as f64)),
+            },
+            Node::Neg(inner) => {
+                let inner = inner.float_tokens(head, owner);
+                quote!((-#inner))
+            }
+            Node::Binary(op, left, right) => {
+                let left = left.float_tokens(head, owner);
+                let right = right.float_tokens(head, owner);
+                let op = op.tokens();
+                quote!((#left #op #right))
+            }
+        }
+    }
+
+    /// Reports every name in the expression that is no hyper-parameter, or not one of `wanted`'s
+    /// type; says whether all are.
+    pub fn check(&self, wanted: HyperType, head: &Head, report: &Report) -> bool {
+        match &self.node {
+            Node::Int(_) => wanted != HyperType::Bool || self.refuse(wanted, report),
+            Node::Float(_) => wanted == HyperType::Float || self.refuse(wanted, report),
+            Node::Bool(_) => wanted == HyperType::Bool || self.refuse(wanted, report),
+            Node::Name(name) => head.resolve(name, wanted, report),
+            Node::Neg(_) if wanted == HyperType::Bool => self.refuse(wanted, report),
+            Node::Neg(inner) => inner.check(wanted, head, report),
+            Node::Binary(..) if wanted == HyperType::Bool => self.refuse(wanted, report),
+            Node::Binary(_, left, right) => {
+                let left = left.check(wanted, head, report);
+                right.check(wanted, head, report) && left
+            }
+        }
+    }
+
+    fn refuse(&self, wanted: HyperType, report: &Report) -> bool {
+        let found = match &self.node {
+            Node::Int(value) => format!("`{value}`"),
+            Node::Float(value) => format!("`{value}`"),
+            Node::Bool(value) => format!("`{value}`"),
+            _ => "arithmetic".into(),
+        };
+        report.error(self.pos, format!("expected {}, found {found}", wanted.described()));
+        false
+    }
+}
+
+impl Op {
+    fn tokens(self) -> TokenStream {
+        match self {
+            Op::Add => quote!(+),
+            Op::Sub => quote!(-),
+            Op::Mul => quote!(*),
+            Op::Div => quote!(/),
+        }
+    }
+}
+
+impl Head {
+    /// Reports `name` if it is no hyper-parameter of type `wanted`.
+    fn resolve(&self, name: &Ident, wanted: HyperType, report: &Report) -> bool {
+        let Some(hyper) = self.hyper(name) else {
+            let names = self.hypers.iter().map(|hyper| hyper.text());
+            let names: Vec<String> = names.collect();
+            let hint = suggest::hint(
+                &name.to_string(),
+                "the hyper-parameters are",
+                names.iter().map(String::as_str),
+            );
+            report.error(
+                name,
+                format!("expected {}, found the unknown name `{name}`{hint}", wanted.described()),
+            );
+            return false;
+        };
+        // A whole number serves where a real one is asked for, as a literal does.
+        let fits = hyper.ty == wanted || (hyper.ty, wanted) == (HyperType::Int, HyperType::Float);
+        if !fits {
+            report.error(
+                name,
+                format!(
+                    "expected {}, but the hyper-parameter `{name}` is of type `{}`",
+                    wanted.described(),
+                    hyper.ty.name(),
+                ),
+            );
+        }
+        fits
+    }
+}
+
+fn sum(input: ParseStream, depth: usize) -> syn::Result<Expr> {
+    let mut left = product(input, depth)?;
+    loop {
+        // `a -> b` is a chain, not `a` minus something.
+        let op = if input.peek(Token![+]) {
+            input.parse::<Token![+]>()?;
+            Op::Add
+        } else if input.peek(Token![-]) && !input.peek(Token![->]) {
+            input.parse::<Token![-]>()?;
+            Op::Sub
+        } else {
+            return Ok(left);
+        };
+        left = binary(op, left, product(input, depth)?);
+    }
+}
+
+fn product(input: ParseStream, depth: usize) -> syn::Result<Expr> {
+    let mut left = atom(input, depth)?;
+    loop {
+        let op = if input.peek(Token![*]) {
+            input.parse::<Token![*]>()?;
+            Op::Mul
+        } else if input.peek(Token![/]) {
+            input.parse::<Token![/]>()?;
+            Op::Div
+        } else {
+            return Ok(left);
+        };
+        left = binary(op, left, atom(input, depth)?);
+    }
+}
+
+fn binary(op: Op, left: Expr, right: Expr) -> Expr {
+    let pos = left.pos.to(right.pos);
+    Expr { node: Node::Binary(op, Box::new(left), Box::new(right)), pos }
+}
+
+fn atom(input: ParseStream, depth: usize) -> syn::Result<Expr> {
+    if depth > DEEPEST {
+        return Err(input.error("this expression is nested too deeply"));
+    }
+    if input.peek(syn::token::Paren) {
+        let content;
+        let paren = syn::parenthesized!(content in input);
+        let inner = sum(&content, depth + 1)?;
+        if !content.is_empty() {
+            return Err(content.error("expected `)` or an operator here"));
+        }
+        let pos = Pos::from(paren.span.open()).to(paren.span.close());
+        return Ok(Expr { node: inner.node, pos });
+    }
+    if input.peek(Token![-]) {
+        let minus: Token![-] = input.parse()?;
+        let inner = atom(input, depth + 1)?;
+        let pos = Pos::from(minus.span).to(inner.pos);
+        return Ok(Expr { node: Node::Neg(Box::new(inner)), pos });
+    }
+    if input.peek(Lit) {
+        return literal(input.parse()?);
+    }
+    if input.peek(syn::Ident) {
+        let name: Ident = input.parse()?;
+        return Ok(Expr { pos: (&name).into(), node: Node::Name(name) });
+    }
+    Err(input.error("expected a number, a name or `(`"))
+}
+
+fn literal(lit: Lit) -> syn::Result<Expr> {
+    let span: Span = lit.span();
+    let unknown_suffix = |suffix: &str, types: &[&str]| {
+        !suffix.is_empty() && !types.contains(&suffix)
+    };
+    let node = match &lit {
+        Lit::Int(int) if unknown_suffix(int.suffix(), &["usize", "f64"]) => {
+            let message = format!("`{}` is no unit or type of the language here", int.suffix());
+            return Err(syn::Error::new(span, message));
+        }
+        Lit::Int(int) if int.suffix() == "f64" => Node::Float(int.base10_parse()?),
+        Lit::Int(int) => Node::Int(int.base10_parse()?),
+        Lit::Float(float) if unknown_suffix(float.suffix(), &["f64"]) => {
+            let message = format!("`{}` is no unit or type of the language here", float.suffix());
+            return Err(syn::Error::new(span, message));
+        }
+        Lit::Float(float) => {
+            let value: f64 = float.base10_parse()?;
+            if !value.is_finite() {
+                return Err(syn::Error::new(span, "this number is too large for an f64"));
+            }
+            Node::Float(value)
+        }
+        Lit::Bool(bool) => Node::Bool(bool.value),
+        _ => return Err(syn::Error::new(span, "expected a number, a name or `true` or `false`")),
+    };
+    Ok(Expr { node, pos: span.into() })
+}
