@@ -84,7 +84,7 @@ impl Expr {
                     Op::Add => a.checked_add(b)?,
                     Op::Sub => a.checked_sub(b)?,
                     Op::Mul => a.checked_mul(b)?,
-                    Op::Div => a.checked_div(b)?,
+                    Op::Div => a.checked_div_euclid(b)?,
                 }),
                 (a, b) => {
                     let (a, b) = (a.float(), b.float());

@@ -6,9 +6,9 @@ mod head;
 mod value;
 
 pub use args::{Bound, Param, Signature};
-pub use expr::{Expr, Number, Op};
-pub use head::{Config, Head, Hyper, HyperType};
-pub use value::{Arg, Call, Unit, Value, ValueKind};
+pub use expr::{Expr, Node, Number, Op};
+pub use head::{Config, Head, HyperType};
+pub use value::{Call, Value, ValueKind};
 
 use proc_macro2::TokenTree;
 use syn::parse::ParseStream;

@@ -1,0 +1,36 @@
+//! The model language, in four stages: statements as written (`parse`), names, shapes and rules
+//! (`check`, over `dim`, `require` and `layers`), the checked network (`ir`), and Burn code
+//! (`expand`).
+
+mod check;
+mod dim;
+mod expand;
+mod ir;
+mod layers;
+mod parse;
+pub mod require;
+
+use proc_macro2::TokenStream;
+use syn::parse::Parser;
+
+use crate::report::Report;
+
+/// Expands a `model!` declaration, or says everything that is wrong with it.
+pub fn expand(input: TokenStream) -> TokenStream {
+    let report = Report::new();
+    let parsed = (|input: syn::parse::ParseStream| parse::parse(input, &report)).parse2(input);
+    let declaration = match parsed {
+        Ok(declaration) => declaration,
+        Err(error) => {
+            report.syn(error);
+            return report.into_tokens();
+        }
+    };
+    let network = check::check(declaration, &report);
+    let clean = report.is_clean();
+    let errors = report.into_tokens();
+    // With an error in it the declaration still gives its types, so that rustc does not report
+    // every use of them as well.
+    let types = if clean { expand::network(&network) } else { expand::outline(&network) };
+    quote::quote!(#errors #types)
+}
