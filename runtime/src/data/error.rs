@@ -124,6 +124,18 @@ pub enum DataError {
         message: String,
     },
 
+    /// A source gave other tensors than it said it would.
+    #[error(
+        "the data source gave a batch of shapes {found:?}, expected one tensor of {rank} \
+         dimensions, the batch first; mend its `gather` or its `inputs`"
+    )]
+    Rank {
+        /// The number of dimensions that the model takes.
+        rank: usize,
+        /// The shapes that were given.
+        found: Vec<Vec<usize>>,
+    },
+
     /// An error of a [`Source`](super::Source) outside this crate.
     #[error(transparent)]
     Source(#[from] Box<dyn std::error::Error + Send + Sync>),
