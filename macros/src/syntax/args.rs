@@ -3,7 +3,7 @@
 
 use proc_macro2::Ident;
 
-use super::{Call, Expr, Head, HyperType, Number, Value, ValueKind};
+use super::{Call, Expr, Head, HyperType, Value, ValueKind};
 use crate::report::{Pos, Report};
 use crate::suggest;
 
@@ -111,8 +111,10 @@ impl Signature {
         for param in self.params {
             if param.required && bound.value(param.name).is_none() {
                 bound.incomplete = true;
-                let shown = self.shown(name);
-                report.error(call.pos, format!("`{name}` needs `{}`: `{shown}`", param.name));
+                if !call.broken {
+                    let shown = self.shown(name);
+                    report.error(call.pos, format!("`{name}` needs `{}`: `{shown}`", param.name));
+                }
             }
         }
         bound
@@ -190,7 +192,7 @@ impl<'a> Bound<'a> {
     /// The literal value of a real number, if it is one and no hyper-parameter is in it.
     pub fn literal(&self, name: &str) -> Option<f64> {
         match &self.value(name)?.kind {
-            ValueKind::Expr(expr) => expr.literal().map(Number::float),
+            ValueKind::Expr(expr) => expr.real(),
             ValueKind::List(_) => None,
         }
     }
