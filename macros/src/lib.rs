@@ -2,6 +2,7 @@
 
 mod model;
 mod report;
+mod schedule;
 mod suggest;
 mod syntax;
 
@@ -11,4 +12,17 @@ use proc_macro::TokenStream;
 #[proc_macro]
 pub fn model(input: TokenStream) -> TokenStream {
     model::expand(input.into()).into()
+}
+
+/// Declares a learning-rate schedule. The grammar and its rules are documented in `kiln::schedule!`.
+#[proc_macro]
+pub fn schedule(input: TokenStream) -> TokenStream {
+    schedule::expand(input.into()).into()
+}
+
+/// The rules of the phases, for `kiln` to compile beside its own code. Not for users.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __schedule_rules(_: TokenStream) -> TokenStream {
+    schedule::rules().into()
 }

@@ -2,7 +2,6 @@
 //! and name checked while your crate compiles; train it on any [Burn](https://burn.dev) backend.
 //!
 #![doc = include_str!("../../README.md")]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The macros write `::kiln::..`; this crate's own examples and tests use them too.
 extern crate self as kiln;
@@ -13,7 +12,10 @@ mod error;
 pub mod layer;
 pub mod loss;
 pub mod model;
+pub mod optim;
 pub mod prelude;
+pub mod schedule;
+pub mod train;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -23,4 +25,6 @@ pub use burn;
 pub use burn::tensor::{Device, Int, Tensor};
 pub use error::{Error, Result};
 pub use kiln_macros::model;
+#[doc = include_str!("schedule/grammar.md")]
+pub use kiln_macros::schedule;
 pub use model::{Batch, Model};

@@ -111,8 +111,10 @@ impl Signature {
         for param in self.params {
             if param.required && bound.value(param.name).is_none() {
                 bound.incomplete = true;
-                let shown = self.shown(name);
-                report.error(call.pos, format!("`{name}` needs `{}`: `{shown}`", param.name));
+                if !call.broken {
+                    let shown = self.shown(name);
+                    report.error(call.pos, format!("`{name}` needs `{}`: `{shown}`", param.name));
+                }
             }
         }
         bound

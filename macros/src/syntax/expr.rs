@@ -5,7 +5,7 @@ use quote::quote;
 use syn::parse::ParseStream;
 use syn::{Lit, Token};
 
-use super::{Head, HyperType};
+use super::{Head, HyperType, Unit};
 use crate::report::{Pos, Report};
 use crate::suggest;
 
@@ -102,6 +102,26 @@ impl Expr {
     /// The literal value, if no hyper-parameter is in it.
     pub fn literal(&self) -> Option<Number> {
         self.eval(&|_| None)
+    }
+
+    /// The literal value in real arithmetic, as [`float_tokens`](Self::float_tokens) computes it:
+    /// `1 / 2` is 0.5 where a real number is asked for.
+    pub fn real(&self) -> Option<f64> {
+        Some(match &self.node {
+            Node::Int(value) => *value as f64,
+            Node::Float(value) => *value,
+            Node::Bool(_) | Node::Name(_) => return None,
+            Node::Neg(inner) => -inner.real()?,
+            Node::Binary(op, left, right) => {
+                let (left, right) = (left.real()?, right.real()?);
+                match op {
+                    Op::Add => left + right,
+                    Op::Sub => left - right,
+                    Op::Mul => left * right,
+                    Op::Div => left / right,
+                }
+            }
+        })
     }
 
     /// Tokens of type `f64`, with hyper-parameters read from `owner`.
@@ -278,6 +298,10 @@ fn literal(lit: Lit) -> syn::Result<Expr> {
         !suffix.is_empty() && !types.contains(&suffix)
     };
     let node = match &lit {
+        Lit::Int(int) if Unit::named(int.suffix()).is_some() => {
+            let message = format!("put a space before the unit: `{} {}`", int.base10_digits(), int.suffix());
+            return Err(syn::Error::new(span, message));
+        }
         Lit::Int(int) if unknown_suffix(int.suffix(), &["usize", "f64"]) => {
             let message = format!("`{}` is no unit or type of the language here", int.suffix());
             return Err(syn::Error::new(span, message));

@@ -10,10 +10,35 @@ pub use expr::{Expr, Node, Number, Op};
 pub use head::{Config, Head, HyperType};
 pub use value::{Call, Value, ValueKind};
 
-use proc_macro2::TokenTree;
+use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::ParseStream;
 
 use crate::report::Report;
+
+/// Runs `parse` over the whole input; what fails is reported.
+///
+/// A declaration is handed on even where syn finds tokens that a broken list left behind: what
+/// broke the list was reported by then.
+pub fn parse<T>(
+    input: TokenStream,
+    report: &Report,
+    parse: impl FnOnce(ParseStream) -> syn::Result<T>,
+) -> Option<T> {
+    let mut parsed = None;
+    let result = syn::parse::Parser::parse2(
+        |input: ParseStream| {
+            parsed = Some(parse(input)?);
+            Ok(())
+        },
+        input,
+    );
+    if let Err(error) = result
+        && (parsed.is_none() || report.is_clean())
+    {
+        report.syn(error);
+    }
+    parsed
+}
 
 /// Runs `parse` up to the next `;` and reports what fails, so that one broken statement does not
 /// hide the mistakes of those behind it.
@@ -22,6 +47,7 @@ pub fn statement<T>(
     report: &Report,
     parse: impl FnOnce(ParseStream) -> syn::Result<T>,
 ) -> Option<T> {
+    let tokens = input.fork();
     let parsed = parse(input).and_then(|statement| {
         if input.peek(syn::Token![;]) || input.is_empty() {
             Ok(statement)
@@ -33,7 +59,13 @@ pub fn statement<T>(
     let statement = match parsed {
         Ok(statement) => {
             if input.is_empty() {
-                report.syn(input.error("expected `;` at the end of this statement"));
+                // The end of the input has no place of its own: the last token stands for it.
+                let mut last = None;
+                while let Ok(token) = tokens.parse::<TokenTree>() {
+                    last = Some(token);
+                }
+                let pos = last.as_ref().map_or(input.span().into(), crate::report::Pos::from);
+                report.error(pos, "expected `;` at the end of this statement");
             }
             Some(statement)
         }
