@@ -92,8 +92,11 @@ impl Hyper {
 
     /// The value of the default.
     fn number(&self) -> Option<Number> {
-        let value = self.default.as_ref()?.literal()?;
-        Some(if self.ty == HyperType::Float { Number::Float(value.float()) } else { value })
+        let default = self.default.as_ref()?;
+        if self.ty == HyperType::Float {
+            return default.eval_float(&|_| None).map(Number::Float);
+        }
+        default.literal()
     }
 }
 

@@ -63,6 +63,16 @@ impl Value {
     }
 }
 
+impl Value {
+    /// The expression that this is, if it is no list.
+    pub fn expr(&self) -> Option<&Expr> {
+        match &self.kind {
+            ValueKind::Expr(expr) => Some(expr),
+            ValueKind::List(_) => None,
+        }
+    }
+}
+
 impl Unit {
     /// The unit that stands here, if one does.
     pub fn parse(input: ParseStream) -> syn::Result<Option<(Unit, Pos)>> {
