@@ -1,6 +1,7 @@
 //! The procedural macros of Kiln; use them through the crate `kiln`, which documents them.
 
 mod model;
+mod optimizer;
 mod report;
 mod schedule;
 mod suggest;
@@ -8,13 +9,20 @@ mod syntax;
 
 use proc_macro::TokenStream;
 
-/// Declares a network; see the documentation in `kiln`.
+/// Declares a network; the grammar and its rules are documented in `kiln::model!`.
 #[proc_macro]
 pub fn model(input: TokenStream) -> TokenStream {
     model::expand(input.into()).into()
 }
 
-/// Declares a learning-rate schedule. The grammar and its rules are documented in `kiln::schedule!`.
+/// Declares an optimizer; the grammar and its rules are documented in `kiln::optimizer!`.
+#[proc_macro]
+pub fn optimizer(input: TokenStream) -> TokenStream {
+    optimizer::expand(input.into()).into()
+}
+
+/// Declares a learning-rate schedule; the grammar and its rules are documented in
+/// `kiln::schedule!`.
 #[proc_macro]
 pub fn schedule(input: TokenStream) -> TokenStream {
     schedule::expand(input.into()).into()

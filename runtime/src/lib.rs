@@ -25,6 +25,8 @@ pub use burn;
 pub use burn::tensor::{Device, Int, Tensor};
 pub use error::{Error, Result};
 pub use kiln_macros::model;
+#[doc = include_str!("optim/language.md")]
+pub use kiln_macros::optimizer;
 #[doc = include_str!("schedule/grammar.md")]
 pub use kiln_macros::schedule;
 pub use model::{Batch, Model};

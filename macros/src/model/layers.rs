@@ -382,7 +382,7 @@ impl Rule<'_, '_> {
     /// A real number in `range`, as tokens.
     fn real(&mut self, arg: &str, range: Range) -> Option<TokenStream> {
         let expr = self.args.float(arg)?.clone();
-        let literal = expr.literal().map(|number| format!(", found {}", number.float()));
+        let literal = expr.real().map(|value| format!(", found {value}"));
         let text = format!(
             "`{}` needs `{arg}` {}{}",
             self.args.name,

@@ -11,21 +11,15 @@ mod parse;
 pub mod require;
 
 use proc_macro2::TokenStream;
-use syn::parse::Parser;
 
 use crate::report::Report;
+use crate::syntax;
 
 /// Expands a `model!` declaration, or says everything that is wrong with it.
 pub fn expand(input: TokenStream) -> TokenStream {
     let report = Report::new();
-    let parsed = (|input: syn::parse::ParseStream| parse::parse(input, &report)).parse2(input);
-    let declaration = match parsed {
-        Ok(declaration) => declaration,
-        Err(error) => {
-            report.syn(error);
-            return report.into_tokens();
-        }
-    };
+    let parsed = syntax::parse(input, &report, |input| parse::parse(input, &report));
+    let Some(declaration) = parsed else { return report.into_tokens() };
     let network = check::check(declaration, &report);
     let clean = report.is_clean();
     let errors = report.into_tokens();

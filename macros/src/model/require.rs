@@ -6,7 +6,7 @@ use quote::quote;
 
 use super::dim::{Dim, Shape};
 use crate::report::{Pos, Report};
-use crate::syntax::{Expr, Head, Node, Number};
+use crate::syntax::{Expr, Head, Number};
 
 /// The largest size that any dimension may have; beyond it indices leave 32 bits and no memory
 /// holds the tensor.
@@ -125,7 +125,7 @@ impl Condition {
                 _ => (a == b && !a.is_unknown()).then_some(true),
             },
             Condition::Real(expr, range) => {
-                let value = expr.eval(&|name| known(&name.to_string()))?.float();
+                let value = expr.eval_float(&|name| Some(known(&name.to_string())?.float()))?;
                 Some(range.contains(value))
             }
         }
@@ -146,7 +146,13 @@ impl Condition {
                 a.hypers(into);
                 b.hypers(into);
             }
-            Condition::Real(expr, _) => names(expr, into),
+            Condition::Real(expr, _) => {
+                for name in expr.names() {
+                    if !into.contains(&name) {
+                        into.push(name);
+                    }
+                }
+            }
         }
     }
 
@@ -173,23 +179,6 @@ impl Condition {
                 }
             }
         }
-    }
-}
-
-fn names(expr: &Expr, into: &mut Vec<String>) {
-    match &expr.node {
-        Node::Name(name) => {
-            let name = name.to_string();
-            if !into.contains(&name) {
-                into.push(name);
-            }
-        }
-        Node::Neg(inner) => names(inner, into),
-        Node::Binary(_, left, right) => {
-            names(left, into);
-            names(right, into);
-        }
-        Node::Int(_) | Node::Float(_) | Node::Bool(_) => {}
     }
 }
 

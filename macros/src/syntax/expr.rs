@@ -104,24 +104,64 @@ impl Expr {
         self.eval(&|_| None)
     }
 
-    /// The literal value in real arithmetic, as [`float_tokens`](Self::float_tokens) computes it:
-    /// `1 / 2` is 0.5 where a real number is asked for.
+    /// The literal value in real arithmetic.
     pub fn real(&self) -> Option<f64> {
+        self.eval_float(&|_| None)
+    }
+
+    /// The value as a real number, where `9 / 10` is 0.9 as in [`Expr::float_tokens`].
+    pub fn eval_float(&self, known: &dyn Fn(&Ident) -> Option<f64>) -> Option<f64> {
         Some(match &self.node {
             Node::Int(value) => *value as f64,
             Node::Float(value) => *value,
-            Node::Bool(_) | Node::Name(_) => return None,
-            Node::Neg(inner) => -inner.real()?,
+            Node::Bool(_) => return None,
+            Node::Name(name) => known(name)?,
+            Node::Neg(inner) => -inner.eval_float(known)?,
             Node::Binary(op, left, right) => {
-                let (left, right) = (left.real()?, right.real()?);
+                let (a, b) = (left.eval_float(known)?, right.eval_float(known)?);
                 match op {
-                    Op::Add => left + right,
-                    Op::Sub => left - right,
-                    Op::Mul => left * right,
-                    Op::Div => left / right,
+                    Op::Add => a + b,
+                    Op::Sub => a - b,
+                    Op::Mul => a * b,
+                    Op::Div => a / b,
                 }
             }
         })
+    }
+
+    /// Whether this is surely `true` or `false`: a literal, or a hyper-parameter with a default.
+    pub fn truth(&self, head: &Head) -> Option<bool> {
+        match &self.node {
+            Node::Bool(value) => Some(*value),
+            Node::Name(name) => match head.hyper(name)?.default.as_ref()?.node {
+                Node::Bool(value) => Some(value),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The names in the expression.
+    pub fn names(&self) -> Vec<String> {
+        match &self.node {
+            Node::Int(_) | Node::Float(_) | Node::Bool(_) => Vec::new(),
+            Node::Name(name) => vec![name.to_string()],
+            Node::Neg(inner) => inner.names(),
+            Node::Binary(_, left, right) => {
+                let mut names = left.names();
+                names.extend(right.names());
+                names
+            }
+        }
+    }
+
+    /// Tokens of type `bool`, with hyper-parameters read from `owner`.
+    pub fn bool_tokens(&self, owner: &TokenStream) -> TokenStream {
+        match &self.node {
+            Node::Bool(value) => quote!(#value),
+            Node::Name(name) => quote!(#owner.#name),
+            _ => quote!(false),
+        }
     }
 
     /// Tokens of type `f64`, with hyper-parameters read from `owner`.
@@ -135,7 +175,7 @@ impl Expr {
             Node::Bool(_) => quote!(0.0f64),
             Node::Name(name) => match head.hyper(name).map(|hyper| hyper.ty) {
                 Some(HyperType::Float) => quote!(#owner.#name),
-                _ => quote!((#owner.#name as f64)),
+                _ => quote!((#owner.#name as ::core::primitive::f64)),
             },
             Node::Neg(inner) => {
                 let inner = inner.float_tokens(head, owner);

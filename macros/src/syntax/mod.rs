@@ -8,7 +8,7 @@ mod value;
 pub use args::{Bound, Param, Signature};
 pub use expr::{Expr, Node, Number, Op};
 pub use head::{Config, Head, HyperType};
-pub use value::{Call, Value, ValueKind};
+pub use value::{Call, Unit, Value, ValueKind};
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::ParseStream;

@@ -74,6 +74,16 @@ fn item(input: ParseStream) -> syn::Result<Expr> {
     }
 }
 
+impl Value {
+    /// The expression that this is, if it is no list.
+    pub fn expr(&self) -> Option<&Expr> {
+        match &self.kind {
+            ValueKind::Expr(expr) => Some(expr),
+            ValueKind::List(_) => None,
+        }
+    }
+}
+
 impl Unit {
     /// The unit that `word` names.
     pub fn named(word: &str) -> Option<Unit> {

@@ -203,22 +203,18 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         for epoch in 0..self.epochs {
             let start = Instant::now();
             let mut losses = Losses::new(&device, epoch, steps_per_epoch);
-            let mut batches = loader.epoch(epoch, 0).map_err(TrainError::Data);
+            let mut batches = match loader.epoch(epoch, 0) {
+                Ok(batches) => batches,
+                Err(error) => return Err(stopped(error, model, history)),
+            };
             progress.epoch(epoch);
             for step in 0..steps_per_epoch {
                 let lr = rate.at(steps);
                 device.seed(mix(self.seed, steps));
-                let gradient = batches
-                    .as_mut()
-                    .map_err(|error| std::mem::replace(error, ended()))
-                    .and_then(|batches| gradient(&model, batches, self.micro_batches, &device))
-                    .and_then(|pass| losses.push(&model, step, lr, pass));
-                match gradient {
+                let pass = gradient(&model, &mut batches, self.micro_batches, &device);
+                match pass.and_then(|pass| losses.push(&model, step, lr, pass)) {
                     Ok(gradient) => model = updater.step(lr, model, gradient),
-                    Err(error) => {
-                        let model = Box::new(model.valid());
-                        return Err(TrainFailure { error, model, history });
-                    }
+                    Err(error) => return Err(stopped(error, model, history)),
                 }
                 steps += 1;
                 progress.step(losses.last(), lr);
@@ -228,10 +224,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             let test = self.validation.map(|source| evaluate(&model, source, EVALUATION_BATCH));
             let test = match test.transpose() {
                 Ok(test) => test,
-                Err(error) => {
-                    let model = Box::new(model.valid());
-                    return Err(TrainFailure { error, model, history });
-                }
+                Err(error) => return Err(stopped(error, model, history)),
             };
             let record = EpochRecord {
                 epoch: epoch + 1,
@@ -293,6 +286,14 @@ struct Session {
     steps_per_epoch: usize,
     rate: Rate,
     updater: Updater,
+}
+
+fn stopped<M: Model>(
+    error: impl Into<TrainError>,
+    model: M,
+    history: Vec<EpochRecord>,
+) -> TrainFailure<M> {
+    TrainFailure { error: error.into(), model: Box::new(model.valid()), history }
 }
 
 /// The seed of a step's random numbers: SplitMix64's finalizer over both, so that neighbouring

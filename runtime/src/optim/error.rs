@@ -1,0 +1,101 @@
+//! What can be wrong with an optimizer that compiles.
+
+use thiserror::Error;
+
+/// A recipe that cannot be followed, or not on this model.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum OptimizerError {
+    /// A number is out of its range.
+    #[error(
+        "`{parameter}` of `{statement}` must be {expected}, found {found}; \
+         mend the value, or the file that the configuration was read from"
+    )]
+    Range {
+        /// The statement that holds the number.
+        statement: String,
+        /// The number's name.
+        parameter: &'static str,
+        /// The range.
+        expected: &'static str,
+        /// The number, as it was given.
+        found: f64,
+    },
+
+    /// Nesterov's momentum without momentum.
+    #[error(
+        "`{statement}` asks for Nesterov's momentum, and its `momentum` is 0; \
+         give it a `momentum` above 0, or leave out `nesterov`"
+    )]
+    NesterovWithoutMomentum {
+        /// The rule.
+        statement: String,
+    },
+
+    /// The first rule is missing or serves some parameters only.
+    #[error("the first rule must hold for all parameters, found {found}; begin with a rule without `for`")]
+    NoDefault {
+        /// What stands there.
+        found: String,
+    },
+
+    /// A rule for all parameters behind another rule, which it hides.
+    #[error(
+        "rule {number}, `{statement}`, holds for all parameters and hides the rules before it, \
+         because the last rule that matches wins; move it to the front, or say what it is `for`"
+    )]
+    Hides {
+        /// The place of the rule, from 1.
+        number: usize,
+        /// The rule.
+        statement: String,
+    },
+
+    /// A path pattern that matches nothing.
+    #[error("no parameter of the model matches \"{pattern}\" in `{statement}`; its parameters are {paths}")]
+    Unmatched {
+        /// The pattern.
+        pattern: String,
+        /// The rule.
+        statement: String,
+        /// The paths of the model's parameters.
+        paths: String,
+    },
+
+    /// Two trainable parameters with one identity.
+    #[error(
+        "the parameters `{first}` and `{second}` are tied: they are clones with one identity, and \
+         Burn updates the first alone and leaves the second behind; keep the layer once and call it \
+         twice"
+    )]
+    Tied {
+        /// The path at which the parameter is met first.
+        first: String,
+        /// The path at which it is met again.
+        second: String,
+    },
+
+    /// Something that a `ModuleOptimizer` of Burn's cannot do.
+    #[error(
+        "`{statement}` cannot be said to Burn's `ModuleOptimizer`, which sees one gradient at a \
+         time; use `init`, or leave the statement out"
+    )]
+    NotInBurn {
+        /// The statement.
+        statement: String,
+    },
+
+    /// A record that another optimizer wrote.
+    #[error(
+        "the record holds {found} tensors of optimizer state and {used} of them fit this optimizer \
+         (`{recipe}`); load it into the optimizer that wrote it"
+    )]
+    Record {
+        /// The tensors in the record.
+        found: usize,
+        /// Those that were understood.
+        used: usize,
+        /// The optimizer that was to load it.
+        recipe: String,
+    },
+}

@@ -1,0 +1,73 @@
+//! Optimizers as declared: which update rule moves which parameter, and how gradients are clipped.
+//!
+//! [`optimizer!`](crate::optimizer) turns a declaration into a configuration that implements
+//! [`Optimizer`]. Its [`Recipe`] is the declaration with every number filled in: plain data.
+//! [`Optimizer::init`] checks the recipe against a model and gives the [`Updater`] that steps it.
+//! The update rules themselves are Burn's, never written again here.
+//!
+//! ```
+//! use kiln::optim::Optimizer;
+//! use kiln::optimizer;
+//!
+//! optimizer! {
+//!     /// SGD with momentum; biases and norms are not decayed.
+//!     pub struct Momentum { momentum: f64 = 0.9, decay: f64 = 5e-4 }
+//!
+//!     update sgd(momentum: momentum, nesterov: true, weight_decay: decay);
+//!     update sgd(momentum: momentum) for bias, norm;
+//!     clip global_norm(1.0);
+//! }
+//!
+//! let recipe = Momentum::new().with_decay(1e-3).recipe();
+//! assert_eq!(
+//!     recipe.to_string(),
+//!     "update sgd(momentum: 0.9, nesterov: true, weight_decay: 0.001);\n\
+//!      update sgd(momentum: 0.9, nesterov: false, weight_decay: 0) for bias, norm;\n\
+//!      clip global_norm(1);",
+//! );
+//! ```
+
+mod clip;
+mod error;
+mod recipe;
+mod target;
+mod update;
+mod updater;
+
+pub use clip::{clip_global_norm, global_norm};
+pub use error::OptimizerError;
+pub use recipe::{Clip, Recipe, Rule};
+pub use target::Target;
+pub use update::Update;
+pub use updater::Updater;
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+
+/// A declared optimizer: the configuration that [`optimizer!`](crate::optimizer) writes.
+pub trait Optimizer: Config + Clone + Send + Sync + 'static {
+    /// The declaration with the values of the hyper-parameters filled in.
+    fn recipe(&self) -> Recipe;
+
+    /// The optimizer of `model`: every parameter goes to the last rule that matches it.
+    ///
+    /// # Errors
+    ///
+    /// A number out of its range, a path pattern that matches no parameter, and trainable
+    /// parameters that are tied (one identity at two paths, see [`OptimizerError::Tied`]).
+    fn init<M: Module>(&self, model: &M) -> Result<Updater, OptimizerError> {
+        self.recipe().init(model)
+    }
+
+    /// The same as an optimizer of Burn's, for Burn's own `Learner`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`init`](Self::init), and [`OptimizerError::NotInBurn`] where the declaration
+    /// holds what a `ModuleOptimizer` cannot do: it sees one gradient at a time, so it cannot
+    /// clip by the norm of all of them.
+    fn module_optimizer<M: Module>(&self, model: &M) -> Result<ModuleOptimizer, OptimizerError> {
+        self.recipe().module_optimizer(model)
+    }
+}

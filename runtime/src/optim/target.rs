@@ -1,0 +1,159 @@
+//! Which parameters a rule is for: kinds of parameters and patterns of paths.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::OptimizerError;
+
+/// What stands behind `for`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Target {
+    /// Every parameter named `bias`.
+    Bias,
+    /// Every parameter inside one of Burn's normalisation layers: `BatchNorm`, `LayerNorm`,
+    /// `GroupNorm`, `InstanceNorm`, `RmsNorm`. Layers are told by the name of their type.
+    Norm,
+    /// Every parameter whose whole path matches; `*` stands for any run of characters, none and
+    /// dots among them. A path is the names of the fields from the model to the parameter, with
+    /// dots: `head.weight`, `blocks.0.conv.bias`.
+    Path(String),
+}
+
+/// Layers whose parameters are of the kind `norm`.
+const NORMS: [&str; 5] = ["BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "RmsNorm"];
+
+/// A parameter of a model, and what tells its kind.
+pub(super) struct Parameter {
+    pub path: String,
+    id: ParamId,
+    norm: bool,
+    trainable: bool,
+}
+
+impl Target {
+    pub(super) fn matches(&self, parameter: &Parameter) -> bool {
+        let path = parameter.path.as_str();
+        match self {
+            Target::Bias => path.rsplit('.').next() == Some("bias"),
+            Target::Norm => parameter.norm,
+            Target::Path(pattern) => matches(pattern, path),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Bias => f.write_str("bias"),
+            Target::Norm => f.write_str("norm"),
+            Target::Path(pattern) => write!(f, "\"{pattern}\""),
+        }
+    }
+}
+
+/// Whether the whole of `path` is `pattern` with something for each `*`.
+fn matches(pattern: &str, path: &str) -> bool {
+    let Some((start, mut pattern)) = pattern.split_once('*') else { return pattern == path };
+    let Some(mut path) = path.strip_prefix(start) else { return false };
+    while let Some((part, rest)) = pattern.split_once('*') {
+        let Some(at) = path.find(part) else { return false };
+        path = &path[at + part.len()..];
+        pattern = rest;
+    }
+    path.ends_with(pattern)
+}
+
+/// The parameters of `model`, in its order. No value is looked at, so that none which is still to
+/// be drawn at random is drawn now.
+pub(super) fn parameters<M: Module>(model: &M) -> Vec<Parameter> {
+    let mut walk = Walk { path: Vec::new(), norms: 0, found: Vec::new() };
+    model.visit(&mut walk);
+    walk.found
+}
+
+/// Burn's autodiff keeps the gradient of one of two clones, and its optimizers move one of them.
+pub(super) fn refuse_tied(parameters: &[Parameter]) -> Result<(), OptimizerError> {
+    let mut met = HashMap::new();
+    for parameter in parameters.iter().filter(|parameter| parameter.trainable) {
+        if let Some(first) = met.insert(parameter.id, &parameter.path) {
+            let (first, second) = (first.clone(), parameter.path.clone());
+            return Err(OptimizerError::Tied { first, second });
+        }
+    }
+    Ok(())
+}
+
+/// The paths of `parameters` for a message.
+pub(super) fn listed(parameters: &[Parameter]) -> String {
+    const MOST: usize = 40;
+    let shown = parameters.iter().take(MOST).map(|parameter| format!("`{}`", parameter.path));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match parameters.len() {
+        0 => "none".into(),
+        count if count > MOST => format!("{shown} and {} more", count - MOST),
+        _ => shown,
+    }
+}
+
+struct Walk {
+    path: Vec<String>,
+    /// How many normalisation layers we are inside of.
+    norms: usize,
+    found: Vec<Parameter>,
+}
+
+fn is_norm(container: &str) -> bool {
+    container.strip_prefix("Struct:").is_some_and(|name| NORMS.contains(&name))
+}
+
+impl ModuleVisitor for Walk {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.push(name.to_owned());
+        self.norms += usize::from(is_norm(container_type));
+    }
+
+    fn exit_module(&mut self, _: &str, container_type: &str) {
+        self.path.pop();
+        self.norms -= usize::from(is_norm(container_type));
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        // A running statistic is visited as a parameter; it differs in needing no gradient, which
+        // can be told on a device that differentiates.
+        let frozen = param.is_initialized()
+            && param.lazy_device().is_autodiff()
+            && !param.is_require_grad();
+        self.found.push(Parameter {
+            path: self.path.join("."),
+            id: param.id,
+            norm: self.norms > 0,
+            trainable: !frozen,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_stands_for_any_run_of_characters() {
+        assert!(matches("head.weight", "head.weight"));
+        assert!(!matches("head", "head.weight"));
+        assert!(matches("head.*", "head.inner.weight"));
+        assert!(!matches("head.*", "ahead.weight"));
+        assert!(matches("*.bias", "a.b.bias"));
+        assert!(!matches("*.bias", "bias"));
+        assert!(matches("*", ""));
+        assert!(matches("blocks.*.conv*.weight", "blocks.0.conv2.weight"));
+        assert!(!matches("a*a", "a"));
+        assert!(matches("a*b*b", "abb"));
+        assert!(!matches("a*b*b", "ab"));
+        assert!(matches("**", "x"));
+    }
+}
