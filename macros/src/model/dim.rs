@@ -180,7 +180,7 @@ impl Dim {
     pub fn tokens(&self) -> TokenStream {
         let Some(terms) = &self.0 else { return quote!(0i128) };
         if let Some(number) = self.number() {
-            return quote!(#number);
+            return literal(number);
         }
         let mut terms = terms.iter().map(|(monomial, coefficient)| {
             let factors = monomial.iter().map(|atom| match atom {
@@ -193,7 +193,7 @@ impl Dim {
                     quote!(::kiln::__private::floor_div(#a, #b))
                 }
             });
-            let coefficient = (*coefficient != 1 || monomial.is_empty()).then(|| quote!(#coefficient));
+            let coefficient = (*coefficient != 1 || monomial.is_empty()).then(|| literal(*coefficient));
             let mut factors = coefficient.into_iter().chain(factors);
             let first = factors.next().unwrap_or_else(|| quote!(1i128));
             factors.fold(first, |product, factor| quote!(#product.saturating_mul(#factor)))
@@ -215,6 +215,11 @@ impl Dim {
             }
         }
     }
+}
+
+/// A number that methods can be called on: `-3.max(0)` would be `-(3.max(0))`.
+fn literal(number: i128) -> TokenStream {
+    if number < 0 { quote!((#number)) } else { quote!(#number) }
 }
 
 impl From<Number> for Dim {
