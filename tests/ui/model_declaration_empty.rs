@@ -1,0 +1,3 @@
+kiln::model! {}
+
+fn main() {}

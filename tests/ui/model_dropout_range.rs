@@ -1,0 +1,12 @@
+kiln::model! {
+    pub struct Net {}
+
+    input image: [1, 28, 28];
+
+    let logits = image -> flatten -> dropout(1.5) -> linear(10);
+
+    output logits;
+    loss cross_entropy;
+}
+
+fn main() {}

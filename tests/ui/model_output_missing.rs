@@ -1,0 +1,11 @@
+kiln::model! {
+    pub struct Net {}
+
+    input image: [1, 28, 28];
+
+    let logits = image -> flatten -> linear(10);
+
+    loss cross_entropy;
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+kiln::model! {
+    pub struct Net {}
+
+    input image: [1, 28, 28];
+
+    let config = image -> flatten -> linear(10);
+
+    output config;
+    loss cross_entropy;
+}
+
+fn main() {}

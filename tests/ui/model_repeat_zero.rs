@@ -1,0 +1,12 @@
+kiln::model! {
+    pub struct Net {}
+
+    input image: [1, 28, 28];
+
+    let logits = image -> flatten -> repeat 0 { linear(784) } -> linear(10);
+
+    output logits;
+    loss cross_entropy;
+}
+
+fn main() {}
