@@ -1,5 +1,7 @@
 //! Statements to the IR: every mistake is reported at its own token, and what is right goes on.
 
+use proc_macro2::Ident;
+
 use super::ir::{Recipe, Rule, Target};
 use super::parse::{self, Declaration, Statement};
 use super::rules::{self, RULES, Range, Value};
@@ -8,6 +10,9 @@ use crate::suggest;
 use crate::syntax::{Bound, Call, Expr, Head, HyperType, Number};
 
 const KINDS: [&str; 2] = ["bias", "norm"];
+
+/// Where a rule stands, and its targets as written; `None` for a rule for all parameters.
+type Place<'a> = (Pos, Option<&'a [parse::Target]>);
 
 /// What `declaration` says. Where something is wrong, the report says so, and the result is empty.
 pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a> {
@@ -19,6 +24,7 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
     for statement in &declaration.statements {
         match statement {
             Statement::Update { call, targets, pos } => {
+                let targets = targets.as_deref();
                 places.push((*pos, targets));
                 match rule(call, targets, head, report) {
                     Some(rule) => recipe.rules.push(rule),
@@ -48,11 +54,11 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
 
 fn rule<'a>(
     call: &'a Call,
-    targets: &[parse::Target],
+    targets: Option<&[parse::Target]>,
     head: &'a Head,
     report: &'a Report,
 ) -> Option<Rule<'a>> {
-    let targets = self::targets(targets, report);
+    let targets = self::targets(targets.unwrap_or_default(), report);
     let Some(rule) = RULES.iter().find(|rule| call.name == rule.name) else {
         let names = RULES.iter().map(|rule| rule.name);
         let hint = suggest::hint(&call.name.to_string(), "the update rules are", names);
@@ -89,6 +95,9 @@ fn number<'a>(
     report: &Report,
 ) -> Option<&'a Expr> {
     let expr = bound.float(name)?;
+    if bound.value(name).is_some_and(|value| value.unit.is_some()) {
+        return Some(expr);
+    }
     let names = expr.names();
     let known = names.iter().all(|name| head.hypers.iter().any(|hyper| {
         hyper.text() == *name && hyper.default.is_some()
@@ -141,35 +150,38 @@ fn flag<'a>(
 fn targets(targets: &[parse::Target], report: &Report) -> Vec<Target> {
     let mut found = Vec::new();
     for target in targets {
-        let known = match target {
-            parse::Target::Kind(name) if name == "bias" => Target::Bias,
-            parse::Target::Kind(name) if name == "norm" => Target::Norm,
-            parse::Target::Kind(name) => {
-                let hint = suggest::hint(&name.to_string(), "the kinds are", KINDS);
-                let message = format!(
-                    "unknown kind of parameter `{name}`{hint} A path is written in quotes: \"{name}.*\"",
-                );
-                report.error(name, message);
-                continue;
-            }
-            parse::Target::Path(path) => match pattern(&path.value()) {
-                Ok(pattern) => Target::Path(pattern),
-                Err(message) => {
-                    report.error(path.span(), message);
-                    continue;
-                }
-            },
+        let (known, pos, text) = match target {
+            parse::Target::Kind(name) => (kind(name), name.span(), name.to_string()),
+            parse::Target::Path(path) => (pattern(&path.value()), path.span(), path.value()),
+            parse::Target::Unread => continue,
         };
-        if found.contains(&known) {
-            report.error(target.pos(), "this is said twice");
+        match known {
+            Ok(known) if found.contains(&known) => report.error(pos, format!("`{text}` is said twice")),
+            Ok(known) => found.push(known),
+            Err(message) => report.error(pos, message),
         }
-        found.push(known);
     }
     found
 }
 
+fn kind(name: &Ident) -> Result<Target, String> {
+    match name.to_string().as_str() {
+        "bias" => Ok(Target::Bias),
+        "norm" => Ok(Target::Norm),
+        word => {
+            let hint = suggest::hint(word, "the kinds are", KINDS);
+            let quotes = if hint.ends_with('?') {
+                String::new()
+            } else {
+                format!(", and a path is written in quotes: \"{word}.*\"")
+            };
+            Err(format!("unknown kind of parameter `{word}`{hint}{quotes}"))
+        }
+    }
+}
+
 /// `text`, if a path could match it.
-fn pattern(text: &str) -> Result<String, String> {
+fn pattern(text: &str) -> Result<Target, String> {
     if text.is_empty() {
         return Err("this pattern is empty and matches no parameter; `*` alone matches all".into());
     }
@@ -180,11 +192,11 @@ fn pattern(text: &str) -> Result<String, String> {
              for any run of characters",
             letter.escape_debug(),
         )),
-        None => Ok(text.into()),
+        None => Ok(Target::Path(text.into())),
     }
 }
 
-fn default_comes_first(places: &[(Pos, &Vec<parse::Target>)], head: &Head, report: &Report) {
+fn default_comes_first(places: &[Place], head: &Head, report: &Report) {
     let Some(((_, first), rest)) = places.split_first() else {
         let message = format!(
             "`{}` does not say how parameters are updated; write `update sgd(momentum: 0.9);`",
@@ -193,9 +205,9 @@ fn default_comes_first(places: &[(Pos, &Vec<parse::Target>)], head: &Head, repor
         report.error(head, message);
         return;
     };
-    let mut default = first.is_empty();
+    let mut default = first.is_none();
     for (pos, targets) in rest {
-        if !targets.is_empty() {
+        if targets.is_some() {
             continue;
         }
         let message = if default {
@@ -210,22 +222,23 @@ fn default_comes_first(places: &[(Pos, &Vec<parse::Target>)], head: &Head, repor
     }
     if !default {
         let (pos, _) = places[0];
-        let message = "the first rule must be for all parameters; write one without `for` before it";
+        let message =
+            "the first rule must be for all parameters; write one without `for` before it";
         report.error(pos, message);
     }
 }
 
-fn every_rule_can_win(rules: &[Rule], places: &[(Pos, &Vec<parse::Target>)], report: &Report) {
+fn every_rule_can_win(rules: &[Rule], places: &[Place], report: &Report) {
     for (i, (rule, (pos, targets))) in rules.iter().zip(places).enumerate() {
-        // A rule whose targets were all refused has none left, and is no default.
-        let written = rule.targets.len() == targets.len();
+        // What was refused among its targets may be what a rule can win.
+        let whole = rule.targets.len() == targets.map_or(0, <[_]>::len);
         let later = rules[i + 1..].iter().flat_map(|rule| &rule.targets);
         let later: Vec<&Target> = later.collect();
         let hidden = match rule.targets.as_slice() {
             [] => later.iter().any(|later| **later == Target::Path("*".into())),
             targets => targets.iter().all(|target| later.iter().any(|later| later.covers(target))),
         };
-        if written && hidden {
+        if whole && hidden {
             let message = "this rule never wins: the rules behind it match all that it matches, and \
                            the last rule that matches wins";
             report.error(*pos, message);

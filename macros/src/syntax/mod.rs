@@ -13,7 +13,7 @@ pub use value::{Arg, Call, Unit, Value, ValueKind};
 use proc_macro2::TokenTree;
 use syn::parse::ParseStream;
 
-use crate::report::Report;
+use crate::report::{Pos, Report};
 
 /// Runs `parse` up to the next `;` and reports what fails, so that one broken statement does not
 /// hide the mistakes of those behind it.
@@ -22,6 +22,7 @@ pub fn statement<T>(
     report: &Report,
     parse: impl FnOnce(ParseStream) -> syn::Result<T>,
 ) -> Option<T> {
+    let start = input.fork();
     let parsed = parse(input).and_then(|statement| {
         if input.peek(syn::Token![;]) || input.is_empty() {
             Ok(statement)
@@ -33,7 +34,7 @@ pub fn statement<T>(
     let statement = match parsed {
         Ok(statement) => {
             if input.is_empty() {
-                report.syn(input.error("expected `;` at the end of this statement"));
+                report.error(last(&start), "expected `;` at the end of this statement");
             }
             Some(statement)
         }
@@ -44,6 +45,18 @@ pub fn statement<T>(
     };
     skip_past(input, ';');
     statement
+}
+
+/// Where the last token of `input` stands.
+fn last(input: ParseStream) -> Pos {
+    let mut last = Pos::from(input.span());
+    while let Ok(token) = input.parse::<TokenTree>() {
+        last = match &token {
+            TokenTree::Group(group) => group.span_close().into(),
+            token => token.span().into(),
+        };
+    }
+    last
 }
 
 /// Skips tokens up to and including the next `punct`.
