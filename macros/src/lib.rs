@@ -6,7 +6,7 @@ mod report;
 mod suggest;
 mod syntax;
 
-/// Declares an optimizer.
+#[allow(missing_docs, reason = "documented where `kiln` re-exports it")]
 #[proc_macro]
 pub fn optimizer(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     optimizer::expand(input.into()).into()
