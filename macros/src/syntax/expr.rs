@@ -135,7 +135,7 @@ impl Expr {
             Node::Bool(_) => quote!(0.0f64),
             Node::Name(name) => match head.hyper(name).map(|hyper| hyper.ty) {
                 Some(HyperType::Float) => quote!(#owner.#name),
-                _ => quote!((#owner.#name as f64)),
+                _ => quote!((#owner.#name as ::core::primitive::f64)),
             },
             Node::Neg(inner) => {
                 let inner = inner.float_tokens(head, owner);
