@@ -51,11 +51,13 @@ fn plan(phases: impl Into<Vec<Phase>>) -> Plan {
 }
 
 fn rate(phases: impl Into<Vec<Phase>>) -> Rate {
-    plan(phases).over(&HORIZON).unwrap()
+    plan(phases).over(&HORIZON).expect("a plan that holds")
 }
 
 fn refused(plan: &Plan) -> String {
-    plan.over(&HORIZON).unwrap_err().to_string()
+    plan.over(&HORIZON)
+        .expect_err("a plan that does not hold")
+        .to_string()
 }
 
 #[test]
