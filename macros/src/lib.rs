@@ -1,13 +1,36 @@
-//! The macros of `kiln`: three languages, each parsed, checked and expanded. Use them through `kiln`.
-#![allow(dead_code, unused_imports, reason = "not all that the languages share is in use yet")]
+//! The procedural macros of Kiln; use them through the crate `kiln`, which documents them.
 
+mod model;
 mod optimizer;
 mod report;
+mod schedule;
 mod suggest;
 mod syntax;
 
-#[allow(missing_docs, reason = "documented where `kiln` re-exports it")]
+use proc_macro::TokenStream;
+
+/// Declares a network; the grammar and its rules are documented in `kiln::model!`.
 #[proc_macro]
-pub fn optimizer(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+pub fn model(input: TokenStream) -> TokenStream {
+    model::expand(input.into()).into()
+}
+
+/// Declares an optimizer; the grammar and its rules are documented in `kiln::optimizer!`.
+#[proc_macro]
+pub fn optimizer(input: TokenStream) -> TokenStream {
     optimizer::expand(input.into()).into()
+}
+
+/// Declares a learning-rate schedule; the grammar and its rules are documented in
+/// `kiln::schedule!`.
+#[proc_macro]
+pub fn schedule(input: TokenStream) -> TokenStream {
+    schedule::expand(input.into()).into()
+}
+
+/// The rules of the phases, for `kiln` to compile beside its own code. Not for users.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __schedule_rules(_: TokenStream) -> TokenStream {
+    schedule::rules().into()
 }

@@ -20,11 +20,6 @@ impl Pos {
     pub fn to(self, end: impl Into<Pos>) -> Pos {
         Pos { first: self.first, last: end.into().last }
     }
-
-    /// A span for tokens that stand for this place.
-    pub fn span(self) -> Span {
-        self.first
-    }
 }
 
 impl From<Span> for Pos {

@@ -1,15 +1,32 @@
-//! Declare a network, an optimizer and a schedule; train it on any Burn backend.
+//! Declare a neural network, an optimizer and a learning-rate schedule; have every shape, unit
+//! and name checked while your crate compiles; train it on any [Burn](https://burn.dev) backend.
+//!
+#![doc = include_str!("../../README.md")]
 
+// The macros write `::kiln::..`; this crate's own examples and tests use them too.
 extern crate self as kiln;
 
 pub mod data;
+pub mod device;
+mod error;
+pub mod layer;
+pub mod loss;
+pub mod model;
 pub mod optim;
-
-#[doc = include_str!("optim/language.md")]
-pub use kiln_macros::optimizer;
+pub mod prelude;
+pub mod schedule;
+pub mod train;
 
 #[doc(hidden)]
-pub mod __private {
-    pub use burn;
-    pub use serde;
-}
+#[path = "private.rs"]
+pub mod __private;
+
+pub use burn;
+pub use burn::tensor::{Device, Int, Tensor};
+pub use error::{Error, Result};
+pub use kiln_macros::model;
+#[doc = include_str!("optim/language.md")]
+pub use kiln_macros::optimizer;
+#[doc = include_str!("schedule/grammar.md")]
+pub use kiln_macros::schedule;
+pub use model::{Batch, Model};

@@ -3,7 +3,7 @@
 
 use proc_macro2::Ident;
 
-use super::{Call, Expr, Head, HyperType, Number, Value, ValueKind};
+use super::{Call, Expr, Head, HyperType, Node, Value, ValueKind};
 use crate::report::{Pos, Report};
 use crate::suggest;
 
@@ -111,8 +111,10 @@ impl Signature {
         for param in self.params {
             if param.required && bound.value(param.name).is_none() {
                 bound.incomplete = true;
-                let shown = self.shown(name);
-                report.error(call.pos, format!("`{name}` needs `{}`: `{shown}`", param.name));
+                if !call.broken {
+                    let shown = self.shown(name);
+                    report.error(call.pos, format!("`{name}` needs `{}`: `{shown}`", param.name));
+                }
             }
         }
         bound
@@ -159,7 +161,7 @@ impl<'a> Bound<'a> {
     pub fn flag(&self, name: &str, default: bool) -> bool {
         let Some(expr) = self.expr(name, HyperType::Bool) else { return default };
         match &expr.node {
-            super::expr::Node::Bool(value) => *value,
+            Node::Bool(value) => *value,
             _ => {
                 let message = format!("`{name}` must be written as `true` or `false` here");
                 self.report.error(expr.pos, message);
@@ -185,14 +187,6 @@ impl<'a> Bound<'a> {
         };
         let fits = height.check(HyperType::Int, self.head, self.report);
         (width.check(HyperType::Int, self.head, self.report) && fits).then_some([height, width])
-    }
-
-    /// The literal value of a real number, if it is one and no hyper-parameter is in it.
-    pub fn literal(&self, name: &str) -> Option<f64> {
-        match &self.value(name)?.kind {
-            ValueKind::Expr(expr) => expr.literal().map(Number::float),
-            ValueKind::List(_) => None,
-        }
     }
 
     fn no_unit(&self, value: &Value) {

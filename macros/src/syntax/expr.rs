@@ -5,7 +5,7 @@ use quote::quote;
 use syn::parse::ParseStream;
 use syn::{Lit, Token};
 
-use super::{Head, HyperType};
+use super::{Head, HyperType, Unit};
 use crate::report::{Pos, Report};
 use crate::suggest;
 
@@ -84,7 +84,7 @@ impl Expr {
                     Op::Add => a.checked_add(b)?,
                     Op::Sub => a.checked_sub(b)?,
                     Op::Mul => a.checked_mul(b)?,
-                    Op::Div => a.checked_div(b)?,
+                    Op::Div => a.checked_div_euclid(b)?,
                 }),
                 (a, b) => {
                     let (a, b) = (a.float(), b.float());
@@ -102,6 +102,11 @@ impl Expr {
     /// The literal value, if no hyper-parameter is in it.
     pub fn literal(&self) -> Option<Number> {
         self.eval(&|_| None)
+    }
+
+    /// The literal value in real arithmetic.
+    pub fn real(&self) -> Option<f64> {
+        self.eval_float(&|_| None)
     }
 
     /// The value as a real number, where `9 / 10` is 0.9 as in [`Expr::float_tokens`].
@@ -333,6 +338,10 @@ fn literal(lit: Lit) -> syn::Result<Expr> {
         !suffix.is_empty() && !types.contains(&suffix)
     };
     let node = match &lit {
+        Lit::Int(int) if Unit::named(int.suffix()).is_some() => {
+            let message = format!("put a space before the unit: `{} {}`", int.base10_digits(), int.suffix());
+            return Err(syn::Error::new(span, message));
+        }
         Lit::Int(int) if unknown_suffix(int.suffix(), &["usize", "f64"]) => {
             let message = format!("`{}` is no unit or type of the language here", int.suffix());
             return Err(syn::Error::new(span, message));

@@ -93,10 +93,7 @@ impl Hyper {
     /// The value of the default.
     fn number(&self) -> Option<Number> {
         let default = self.default.as_ref()?;
-        if self.ty == HyperType::Float {
-            return default.eval_float(&|_| None).map(Number::Float);
-        }
-        default.literal()
+        if self.ty == HyperType::Float { default.real().map(Number::Float) } else { default.literal() }
     }
 }
 
@@ -149,7 +146,7 @@ impl Head {
             };
             let whole = hyper.ty == HyperType::Int;
             if default.check(hyper.ty, &literals, report) && hyper.ty != HyperType::Bool {
-                let fits = match default.literal() {
+                let fits = match hyper.number() {
                     Some(Number::Int(value)) => !whole || u64::try_from(value).is_ok(),
                     Some(Number::Float(value)) => value.is_finite(),
                     None => false,

@@ -6,14 +6,39 @@ mod head;
 mod value;
 
 pub use args::{Bound, Param, Signature};
-pub use expr::{Expr, Number, Op};
-pub use head::{Config, Head, Hyper, HyperType};
-pub use value::{Arg, Call, Unit, Value, ValueKind};
+pub use expr::{Expr, Node, Number, Op};
+pub use head::{Config, Head, HyperType};
+pub use value::{Call, Unit, Value, ValueKind};
 
-use proc_macro2::TokenTree;
+use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::ParseStream;
 
-use crate::report::{Pos, Report};
+use crate::report::Report;
+
+/// Runs `parse` over the whole input; what fails is reported.
+///
+/// A declaration is handed on even where syn finds tokens that a broken list left behind: what
+/// broke the list was reported by then.
+pub fn parse<T>(
+    input: TokenStream,
+    report: &Report,
+    parse: impl FnOnce(ParseStream) -> syn::Result<T>,
+) -> Option<T> {
+    let mut parsed = None;
+    let result = syn::parse::Parser::parse2(
+        |input: ParseStream| {
+            parsed = Some(parse(input)?);
+            Ok(())
+        },
+        input,
+    );
+    if let Err(error) = result
+        && (parsed.is_none() || report.is_clean())
+    {
+        report.syn(error);
+    }
+    parsed
+}
 
 /// Runs `parse` up to the next `;` and reports what fails, so that one broken statement does not
 /// hide the mistakes of those behind it.
@@ -22,7 +47,7 @@ pub fn statement<T>(
     report: &Report,
     parse: impl FnOnce(ParseStream) -> syn::Result<T>,
 ) -> Option<T> {
-    let start = input.fork();
+    let tokens = input.fork();
     let parsed = parse(input).and_then(|statement| {
         if input.peek(syn::Token![;]) || input.is_empty() {
             Ok(statement)
@@ -34,7 +59,13 @@ pub fn statement<T>(
     let statement = match parsed {
         Ok(statement) => {
             if input.is_empty() {
-                report.error(last(&start), "expected `;` at the end of this statement");
+                // The end of the input has no place of its own: the last token stands for it.
+                let mut last = None;
+                while let Ok(token) = tokens.parse::<TokenTree>() {
+                    last = Some(token);
+                }
+                let pos = last.as_ref().map_or(input.span().into(), crate::report::Pos::from);
+                report.error(pos, "expected `;` at the end of this statement");
             }
             Some(statement)
         }
@@ -45,18 +76,6 @@ pub fn statement<T>(
     };
     skip_past(input, ';');
     statement
-}
-
-/// Where the last token of `input` stands.
-fn last(input: ParseStream) -> Pos {
-    let mut last = Pos::from(input.span());
-    while let Ok(token) = input.parse::<TokenTree>() {
-        last = match &token {
-            TokenTree::Group(group) => group.span_close().into(),
-            token => token.span().into(),
-        };
-    }
-    last
 }
 
 /// Skips tokens up to and including the next `punct`.

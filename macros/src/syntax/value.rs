@@ -43,6 +43,8 @@ pub struct Call {
     pub name: Ident,
     pub args: Vec<Arg>,
     pub pos: Pos,
+    /// Whether an argument could not be read, so that a missing one may be that.
+    pub broken: bool,
 }
 
 impl Value {
@@ -50,7 +52,7 @@ impl Value {
         let (kind, pos) = if input.peek(syn::token::Bracket) {
             let content;
             let bracket = syn::bracketed!(content in input);
-            let items = content.parse_terminated(Expr::parse, Token![,])?;
+            let items = content.parse_terminated(item, Token![,])?;
             let pos = Pos::from(bracket.span.open()).to(bracket.span.close());
             (ValueKind::List(items.into_iter().collect()), pos)
         } else {
@@ -60,6 +62,15 @@ impl Value {
         };
         let unit = Unit::parse(input)?;
         Ok(Value { kind, unit, pos })
+    }
+}
+
+/// An element of a list.
+fn item(input: ParseStream) -> syn::Result<Expr> {
+    let item = Expr::parse(input)?;
+    match Unit::parse(&input.fork())? {
+        Some(_) => Err(input.error("the unit goes behind the list: `[30, 60] epochs`")),
+        None => Ok(item),
     }
 }
 
@@ -74,6 +85,16 @@ impl Value {
 }
 
 impl Unit {
+    /// The unit that `word` names.
+    pub fn named(word: &str) -> Option<Unit> {
+        Some(match word {
+            "step" | "steps" => Unit::Steps,
+            "epoch" | "epochs" => Unit::Epochs,
+            "example" | "examples" => Unit::Examples,
+            _ => return None,
+        })
+    }
+
     /// The unit that stands here, if one does.
     pub fn parse(input: ParseStream) -> syn::Result<Option<(Unit, Pos)>> {
         if input.peek(Token![%]) {
@@ -81,12 +102,7 @@ impl Unit {
             return Ok(Some((Unit::Percent, percent.span.into())));
         }
         let Ok(word) = input.fork().parse::<Ident>() else { return Ok(None) };
-        let unit = match word.to_string().as_str() {
-            "step" | "steps" => Unit::Steps,
-            "epoch" | "epochs" => Unit::Epochs,
-            "example" | "examples" => Unit::Examples,
-            _ => return Ok(None),
-        };
+        let Some(unit) = Unit::named(&word.to_string()) else { return Ok(None) };
         let word: Ident = input.parse()?;
         Ok(Some((unit, (&word).into())))
     }
@@ -96,34 +112,35 @@ impl Call {
     /// A call; a broken argument is reported and left out, so that the others are still checked.
     pub fn parse(input: ParseStream, report: &Report) -> syn::Result<Call> {
         let name: Ident = input.parse()?;
-        let mut call = Call { pos: (&name).into(), name, args: Vec::new() };
+        let mut call = Call { pos: (&name).into(), name, args: Vec::new(), broken: false };
         if input.peek(syn::token::Paren) {
             let content;
             let paren = syn::parenthesized!(content in input);
             call.pos = call.pos.to(paren.span.close());
-            call.args = arguments(&content, report);
+            call.arguments(&content, report);
         }
         Ok(call)
     }
-}
 
-fn arguments(input: ParseStream, report: &Report) -> Vec<Arg> {
-    let mut args = Vec::new();
-    while !input.is_empty() {
-        let parsed = Arg::parse(input).and_then(|arg| {
-            if input.is_empty() || input.peek(Token![,]) {
-                Ok(arg)
-            } else {
-                Err(input.error("expected `,` between arguments"))
+    fn arguments(&mut self, input: ParseStream, report: &Report) {
+        while !input.is_empty() {
+            let parsed = Arg::parse(input).and_then(|arg| {
+                if input.is_empty() || input.peek(Token![,]) {
+                    Ok(arg)
+                } else {
+                    Err(input.error("expected `,` between arguments"))
+                }
+            });
+            match parsed {
+                Ok(arg) => self.args.push(arg),
+                Err(error) => {
+                    report.syn(error);
+                    self.broken = true;
+                }
             }
-        });
-        match parsed {
-            Ok(arg) => args.push(arg),
-            Err(error) => report.syn(error),
+            super::skip_past(input, ',');
         }
-        super::skip_past(input, ',');
     }
-    args
 }
 
 impl Arg {

@@ -1,1 +1,54 @@
-//! Data: sources, the sampler and the loader.
+//! Data: where examples come from, and the order in which training sees them.
+//!
+//! A [`Source`] hands out examples by index. Four exist: [`Images`] (8-bit pixels, 47 MB for
+//! MNIST), [`Table`] (any `f32` features), [`Subset`] (some examples of another source), and
+//! whatever a user implements. [`digits`] is built in; [`mnist`] and [`idx`] read files.
+//!
+//! A [`Sampler`] decides the order. It is a pure function of (seed, epoch, step, rank, ranks),
+//! so a run can stop at any step and go on as if it had not, and M processes at batch B see what
+//! one process sees at batch M·B. A [`Loader`] fetches the batches in that order, ahead of time
+//! when it has worker threads.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use kiln::data::{Loader, Sampler, Source, digits};
+//!
+//! let (train, test) = digits()?.split(0.8, 42)?;
+//! assert_eq!((train.len(), test.len()), (1438, 359));
+//!
+//! let sampler = Sampler::new(train.len(), 64, 42)?;
+//! let loader = Loader::new(Arc::new(train), sampler, 2)?;
+//! for batch in loader.epoch(0, 0)? {
+//!     let batch = batch?;
+//!     assert_eq!(batch.inputs[0].shape().as_slice(), [64, 1, 8, 8]);
+//!     assert_eq!(batch.targets[0].shape().as_slice(), [64]);
+//! }
+//! # Ok::<(), kiln::data::DataError>(())
+//! ```
+
+mod ascii;
+mod digits;
+mod error;
+mod idx;
+mod images;
+mod labels;
+mod loader;
+mod pixels;
+mod rows;
+mod sampler;
+mod shuffle;
+mod source;
+mod split;
+mod table;
+
+pub use burn::tensor::TensorData;
+pub use digits::digits;
+pub use error::DataError;
+pub use idx::{idx, idx_images, idx_labels, mnist};
+pub use images::Images;
+pub use loader::{Batches, Loader};
+pub use pixels::Pixels;
+pub use sampler::{Epoch, Sampler};
+pub use source::{Examples, Source, Target};
+pub use split::{Subset, split};
+pub use table::Table;

@@ -1,0 +1,491 @@
+//! Stage three: names are resolved, shapes inferred, and every rule asked; what comes out has
+//! only valid parts, so that writing it out is straight-line.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::Ident;
+use quote::format_ident;
+
+use super::dim::{Dim, Shape};
+use super::ir::{Block, Callee, Field, FieldKind, Input, Loss, Network, Op, OpKind, Row, Var};
+use super::layers::{self, LAYERS, Rule};
+use super::parse::{self, Declaration, Statement, Step, StepKind};
+use super::require::{Checks, Condition, LARGEST, Range, message, shape_parts};
+use crate::report::{Pos, Report};
+use crate::suggest;
+use crate::syntax::{Call, Expr, Head, HyperType, Param, Signature, Value, ValueKind};
+
+/// No network of today has more parameters; a configuration that asks for more has a slip in it.
+const MOST_PARAMETERS: i128 = 1 << 40;
+
+/// A named value of the declaration.
+struct Named {
+    name: Ident,
+    var: Var,
+    shape: Shape,
+    /// The layer that made it, to see a softmax before its loss.
+    last_layer: Option<Ident>,
+    used: bool,
+    input: bool,
+}
+
+struct Lowering<'a> {
+    head: &'a Head,
+    report: &'a Report,
+    checks: Checks<'a>,
+    blocks: Vec<Block>,
+    values: Vec<Named>,
+    params: Dim,
+    labels: BTreeMap<String, ()>,
+}
+
+/// Where a step stands: its block, the path of its chain, and what its labels are relative to.
+#[derive(Clone)]
+struct Place {
+    block: usize,
+    path: Vec<String>,
+    labels: Vec<String>,
+    pos: Pos,
+}
+
+/// A value on its way through a chain.
+#[derive(Clone)]
+struct Flow {
+    var: Var,
+    shape: Shape,
+    last_layer: Option<Ident>,
+}
+
+/// Checks a declaration. The network is complete only if nothing was reported.
+pub fn check(declaration: Declaration, report: &Report) -> Network {
+    let Declaration { head, statements, broken } = declaration;
+    let mut lowering = Lowering {
+        head: &head,
+        report,
+        checks: Checks { head: &head, report, left: Vec::new() },
+        blocks: vec![Block {
+            name: head.name.clone(),
+            body: None,
+            fields: Vec::new(),
+            ops: Vec::new(),
+            vars: 0,
+        }],
+        values: Vec::new(),
+        params: Dim::of(0),
+        labels: BTreeMap::new(),
+    };
+    let mut inputs = Vec::new();
+    let mut output: Option<(Var, Shape, Option<Ident>, Ident)> = None;
+    let mut loss: Option<(&Ident, &Call)> = None;
+    for statement in &statements {
+        match statement {
+            Statement::Input { name, dims } => lowering.input(name, dims, &mut inputs),
+            Statement::Let { name, assertion, source, chain } => {
+                lowering.binding(name, assertion.as_ref(), source, chain);
+            }
+            Statement::Output { keyword, .. } if output.is_some() => {
+                report.error(keyword, "a model has one `output`; this is the second");
+            }
+            Statement::Output { name, .. } => {
+                let value = lowering.value(name);
+                let (var, shape, last) = match value {
+                    Some(named) => (named.var, named.shape.clone(), named.last_layer.clone()),
+                    None => (Var(0), Shape::UNKNOWN, None),
+                };
+                output = Some((var, shape, last, name.clone()));
+            }
+            Statement::Loss { keyword, .. } if loss.is_some() => {
+                report.error(keyword, "a model has one `loss`; this is the second");
+            }
+            Statement::Loss { keyword, call } => loss = Some((keyword, call)),
+        }
+    }
+    // A statement that could not be read may have been the one that is missing.
+    if !broken {
+        if inputs.is_empty() {
+            let example = "add `input image: [1, 28, 28];`, the shape of one example";
+            report.error(&head, format!("`{}` has no input: {example}", head.name));
+        }
+        if output.is_none() {
+            report.error(&head, format!("`{}` has no output: add `output name;`", head.name));
+        }
+        if loss.is_none() {
+            let message = format!("`{}` has no loss: add `loss cross_entropy;`", head.name);
+            report.error(&head, message);
+        }
+        for value in lowering.values.iter().filter(|value| !value.used) {
+            let what = if value.input { "input" } else { "value" };
+            let message = format!("the {what} `{}` is never used", value.name);
+            report.error(&value.name, message);
+        }
+    }
+    let loss = loss.and_then(|(_, call)| lowering.loss(call, output.as_ref()));
+    lowering.finish_paths();
+    let total = message!["the model may have at most 2^40 parameters, found ", &lowering.params];
+    let condition = Condition::Within(lowering.params.clone(), 0, MOST_PARAMETERS);
+    lowering.checks.require(condition, (&head).into(), "", total);
+    let Lowering { checks, blocks, .. } = lowering;
+    let checks = checks.left;
+    let output = output.map(|(var, shape, ..)| (var, shape));
+    Network { inputs, blocks, output, loss, checks, head }
+}
+
+impl<'a> Lowering<'a> {
+    fn input(&mut self, name: &Ident, dims: &Value, inputs: &mut Vec<Input>) {
+        if !inputs.is_empty() {
+            self.report.error(name, "a model takes one input for now; this is the second");
+            return;
+        }
+        let shape = match &dims.kind {
+            ValueKind::List(dims) if dims.is_empty() => {
+                self.report.error(name, "an input needs at least one dimension: `[features]`");
+                Shape::UNKNOWN
+            }
+            ValueKind::List(dims) => {
+                let place = format!("input {name}");
+                let dims = dims.iter().map(|expr| self.size(expr, "a dimension", &place)).collect();
+                Shape::of(dims)
+            }
+            ValueKind::Expr(_) => Shape::UNKNOWN,
+        };
+        if let Some((_, pos)) = dims.unit {
+            self.report.error(pos, "a unit has no place here");
+        }
+        let flow = Flow { var: self.var(0), shape: shape.clone(), last_layer: None };
+        self.declare(name, flow, true);
+        inputs.push(Input { name: name.clone(), shape });
+    }
+
+    /// A dimension that is written down.
+    fn size(&mut self, expr: &Expr, what: &str, place: &str) -> Dim {
+        if !expr.check(HyperType::Int, self.head, self.report) {
+            return Dim::UNKNOWN;
+        }
+        let dim = Dim::from_expr(expr);
+        let message = message![format!("{what} is between 1 and {LARGEST}, found "), &dim];
+        let condition = Condition::Within(dim.clone(), 1, LARGEST);
+        self.checks.require(condition, expr.pos, place, message);
+        dim
+    }
+
+    fn binding(&mut self, name: &Ident, assertion: Option<&Value>, source: &Ident, chain: &[Step]) {
+        let flow = match self.value(source) {
+            Some(named) => Flow {
+                var: named.var,
+                shape: named.shape.clone(),
+                last_layer: named.last_layer.clone(),
+            },
+            None => Flow { var: Var(0), shape: Shape::UNKNOWN, last_layer: None },
+        };
+        let path = vec![name.to_string()];
+        let place = Place { block: 0, path, labels: Vec::new(), pos: name.into() };
+        let flow = self.chain(flow, chain, &place);
+        if let Some(assertion) = assertion {
+            self.assert_shape(name, assertion, &flow.shape);
+        }
+        self.declare(name, flow, false);
+    }
+
+    fn declare(&mut self, name: &Ident, flow: Flow, input: bool) {
+        if let Some(hyper) = self.head.hyper(name) {
+            let message = format!("`{}` is already a hyper-parameter; choose another name", hyper.name);
+            self.report.error(name, message);
+        }
+        if self.values.iter().any(|value| value.name == *name) {
+            self.report.error(name, format!("the name `{name}` is declared twice"));
+        }
+        let Flow { var, shape, last_layer } = flow;
+        self.values.push(Named { name: name.clone(), var, shape, last_layer, used: false, input });
+    }
+
+    /// The value called `name`, now used; reported if there is none.
+    fn value(&mut self, name: &Ident) -> Option<&Named> {
+        let Some(at) = self.values.iter().rposition(|value| value.name == *name) else {
+            let names: Vec<_> = self.values.iter().map(|value| value.name.to_string()).collect();
+            let names = names.iter().map(String::as_str);
+            let hint = suggest::hint(&name.to_string(), "the values so far are", names);
+            self.report.error(name, format!("no value is called `{name}` here{hint}"));
+            return None;
+        };
+        self.values[at].used = true;
+        Some(&self.values[at])
+    }
+
+    fn assert_shape(&mut self, name: &Ident, assertion: &Value, found: &Shape) {
+        let ValueKind::List(asserted) = &assertion.kind else {
+            let message = "expected a shape in brackets, such as `[32, 14, 14]`";
+            self.report.error(assertion.pos, message);
+            return;
+        };
+        let place = format!("let {name}");
+        let dims: Vec<_> =
+            asserted.iter().map(|expr| self.size(expr, "a dimension", &place)).collect();
+        let Some(actual) = &found.0 else { return };
+        let asserted_shape = Shape::of(dims.clone());
+        if actual.len() != dims.len() {
+            let message = format!("`{name}` is declared as {asserted_shape}, but its shape is {found}");
+            self.report.error(assertion.pos, message);
+            return;
+        }
+        for ((expr, asserted), actual) in asserted.iter().zip(&dims).zip(actual) {
+            let mut message = message![format!("`{name}` is declared as ")];
+            message.extend(shape_parts(&asserted_shape));
+            message.push(", but its shape is ".into());
+            message.extend(shape_parts(found));
+            let condition = Condition::Equal(asserted.clone(), actual.clone());
+            self.checks.require(condition, expr.pos, &place, message);
+        }
+    }
+
+    /// Runs `flow` through the steps. A chain of one step is that step: it takes the chain's path;
+    /// in a longer one each step's number is appended, as in PyTorch's `Sequential`.
+    fn chain(&mut self, mut flow: Flow, steps: &[Step], place: &Place) -> Flow {
+        for (index, step) in steps.iter().enumerate() {
+            let mut at = Place { pos: step.pos, ..place.clone() };
+            match &step.label {
+                Some(label) => {
+                    at.pos = label.into();
+                    at.path = place.labels.clone();
+                    at.path.push(label.to_string());
+                    if self.labels.insert(at.path.join("."), ()).is_some() {
+                        let message = format!(
+                            "the label `{label}` is given twice; a label names one layer's parameters"
+                        );
+                        self.report.error(label, message);
+                    }
+                }
+                None if steps.len() > 1 => at.path.push(index.to_string()),
+                None => {}
+            }
+            flow = match &step.kind {
+                StepKind::Layer(call) => self.layer(flow, call, &at),
+                StepKind::Residual(block) => self.residual(flow, block, step.pos, &at),
+                StepKind::Repeat(count, block) => self.repeat(flow, count, block, step.pos, &at),
+            };
+        }
+        flow
+    }
+
+    fn layer(&mut self, flow: Flow, call: &Call, at: &Place) -> Flow {
+        let name = call.name.to_string();
+        let unknown = |flow: Flow| Flow { shape: Shape::UNKNOWN, last_layer: None, ..flow };
+        let Some(layer) = layers::find(&name) else {
+            let names = LAYERS.iter().map(|layer| layer.name);
+            let hint = suggest::hint(&name, "the layers are", names);
+            self.report.error(&call.name, format!("no layer is called `{name}`{hint}"));
+            return unknown(flow);
+        };
+        let path = self.shown_path(at);
+        let made = layer.apply(&mut Rule {
+            args: layer.signature.bind(call, self.head, self.report),
+            input: &flow.shape,
+            checks: &mut self.checks,
+            place: &format!("{name} ({path})"),
+        });
+        self.params = self.params.add(&made.params);
+        let row = Row {
+            layer: name,
+            path: at.path.clone(),
+            shape: made.output.clone(),
+            params: made.params,
+        };
+        let callee = if made.inline {
+            Callee::Inline(made.init)
+        } else {
+            let kind = FieldKind::Layer { ty: made.ty, init: made.init };
+            Callee::Field(self.field(at, kind))
+        };
+        let kind = OpKind::Layer { callee, input: flow.var, row };
+        let var = self.op(at.block, &made.output, kind);
+        Flow { var, shape: made.output, last_layer: Some(call.name.clone()) }
+    }
+
+    fn residual(&mut self, flow: Flow, block: &parse::Block, pos: Pos, at: &Place) -> Flow {
+        let inner = self.chain(flow.clone(), &block.steps, at);
+        let mut message = message!["`residual` adds its input to what its block gives: "];
+        message.extend(shape_parts(&flow.shape));
+        message.push(" goes in, ".into());
+        message.extend(shape_parts(&inner.shape));
+        message.push(" comes out; make the two shapes the same".into());
+        self.require_equal(&flow.shape, &inner.shape, pos, "residual", message);
+        let var = self.op(at.block, &flow.shape, OpKind::Add(flow.var, inner.var));
+        // Where one of the two is unknown, the other still tells the shape.
+        let shape = if flow.shape.0.is_some() { flow.shape } else { inner.shape };
+        Flow { var, shape, last_layer: None }
+    }
+
+    fn repeat(
+        &mut self,
+        flow: Flow,
+        count: &Expr,
+        body: &parse::Block,
+        pos: Pos,
+        at: &Place,
+    ) -> Flow {
+        let count = self.size(count, "the number of repetitions", "repeat");
+        let name = self.body_name(at);
+        let block = self.blocks.len();
+        let rank = flow.shape.rank().unwrap_or(2);
+        let fields = Vec::new();
+        self.blocks.push(Block { name, body: None, fields, ops: Vec::new(), vars: 0 });
+        let start = Flow { var: self.var(block), ..flow.clone() };
+        let params = std::mem::replace(&mut self.params, Dim::of(0));
+        let labels = std::mem::take(&mut self.labels);
+        let place = Place { block, path: Vec::new(), labels: Vec::new(), pos };
+        let end = self.chain(start, &body.steps, &place);
+        self.labels = labels;
+        self.params = params.add(&self.params.mul(&count));
+        self.blocks[block].body = Some((rank, end.var));
+        let mut message = message!["`repeat` runs its block again on what it gives: "];
+        message.extend(shape_parts(&flow.shape));
+        message.push(" goes in, ".into());
+        message.extend(shape_parts(&end.shape));
+        message.push(" comes out; make the two shapes the same".into());
+        self.require_equal(&flow.shape, &end.shape, pos, "repeat", message);
+        let field = self.field(at, FieldKind::Repeat { block, count });
+        let kind = OpKind::Repeat { field, input: flow.var };
+        let var = self.op(at.block, &flow.shape, kind);
+        Flow { var, shape: flow.shape, last_layer: None }
+    }
+
+    fn require_equal(
+        &mut self,
+        a: &Shape,
+        b: &Shape,
+        pos: Pos,
+        place: &str,
+        message: Vec<super::require::Part>,
+    ) {
+        let (Some(a), Some(b)) = (&a.0, &b.0) else { return };
+        if a.len() != b.len() {
+            let never = Condition::Equal(Dim::of(0), Dim::of(1));
+            self.checks.require(never, pos, place, message);
+            return;
+        }
+        for (a, b) in a.iter().zip(b) {
+            let equal = Condition::Equal(a.clone(), b.clone());
+            let known = a.sub(b).number();
+            self.checks.require(equal, pos, place, message.clone());
+            if known.is_some_and(|difference| difference != 0) {
+                return;
+            }
+        }
+    }
+
+    fn loss(
+        &mut self,
+        call: &Call,
+        output: Option<&(Var, Shape, Option<Ident>, Ident)>,
+    ) -> Option<Loss> {
+        const CROSS_ENTROPY: Signature =
+            Signature { params: &[Param::optional("label_smoothing")], positional: 0 };
+        const MSE: Signature = Signature { params: &[], positional: 0 };
+        let name = call.name.to_string();
+        match name.as_str() {
+            "cross_entropy" => {
+                let args = CROSS_ENTROPY.bind(call, self.head, self.report);
+                let smoothing = args.float("label_smoothing").cloned();
+                if let Some(smoothing) = &smoothing {
+                    let text = "`cross_entropy` needs `label_smoothing` at least 0 and below 1";
+                    let condition = Condition::Real(smoothing.clone(), Range::Share);
+                    self.checks.require(condition, smoothing.pos, "loss", message![text]);
+                }
+                if let Some((_, shape, last, name)) = output {
+                    if let Some(dims) = shape.0.as_ref().filter(|dims| dims.len() != 1) {
+                        let message = format!(
+                            "`cross_entropy` needs one score per class, a shape of [classes]; \
+                             the output `{name}` is {shape}; {}",
+                            if dims.len() > 1 { "put `flatten` before its last `linear`" } else { "" },
+                        );
+                        self.report.error(&call.name, message);
+                    }
+                    if let Some(last) = last.as_ref().filter(|last| *last == "softmax") {
+                        let message = "`cross_entropy` takes scores before the softmax and applies \
+                                       it itself; leave this `softmax` out";
+                        self.report.error(last, message);
+                    }
+                }
+                Some(Loss::CrossEntropy { label_smoothing: smoothing })
+            }
+            "mse" => {
+                MSE.bind(call, self.head, self.report);
+                Some(Loss::Mse)
+            }
+            other => {
+                let hint = suggest::hint(other, "the losses are", ["cross_entropy", "mse"]);
+                self.report.error(&call.name, format!("no loss is called `{other}`{hint}"));
+                None
+            }
+        }
+    }
+
+    fn var(&mut self, block: usize) -> Var {
+        let vars = &mut self.blocks[block].vars;
+        *vars += 1;
+        Var(*vars - 1)
+    }
+
+    fn op(&mut self, block: usize, shape: &Shape, kind: OpKind) -> Var {
+        let out = self.var(block);
+        // The rank is unknown only behind a mistake; then nothing of this is written out.
+        self.blocks[block].ops.push(Op { out, rank: shape.rank().unwrap_or(2), kind });
+        out
+    }
+
+    fn field(&mut self, at: &Place, kind: FieldKind) -> usize {
+        let mut ident = at.path.join("_");
+        if ident.is_empty() || ident.starts_with(|first: char| first.is_ascii_digit()) {
+            ident = format!("layer_{ident}");
+        }
+        let ident = format_ident!("{}", ident.trim_end_matches('_'));
+        let fields = &mut self.blocks[at.block].fields;
+        fields.push(Field { ident, path: at.path.clone(), kind, pos: at.pos });
+        fields.len() - 1
+    }
+
+    /// `DigitNet` and `body.0` give `DigitNetBody0Block`.
+    fn body_name(&self, at: &Place) -> Ident {
+        let outer = self.blocks[at.block].name.to_string();
+        let outer = outer.strip_suffix("Block").unwrap_or(&outer);
+        let mut name = outer.to_owned();
+        for segment in at.path.iter().flat_map(|segment| segment.split('_')) {
+            let mut letters = segment.chars();
+            name.extend(letters.next().into_iter().flat_map(char::to_uppercase));
+            name.extend(letters);
+        }
+        format_ident!("{name}Block", span = self.head.name.span())
+    }
+
+    fn shown_path(&self, at: &Place) -> String {
+        let mut path = at.path.join(".");
+        if at.block > 0 {
+            path = format!("in {}{}{path}", self.blocks[at.block].name, if path.is_empty() { "" } else { ", " });
+        }
+        path
+    }
+
+    /// Paths and field names must tell the layers apart.
+    fn finish_paths(&mut self) {
+        for block in &self.blocks {
+            for (i, field) in block.fields.iter().enumerate() {
+                let clash = |other: &Field| {
+                    let shorter = field.path.len().min(other.path.len());
+                    other.ident == field.ident || other.path[..shorter] == field.path[..shorter]
+                };
+                if field.ident == "config" {
+                    let message = "a layer cannot have the path `config`; choose another name";
+                    self.report.error(field.pos, message);
+                }
+                if let Some(other) = block.fields[..i].iter().find(|other| clash(other)) {
+                    let message = format!(
+                        "the layers at `{}` and `{}` would mix up their parameter paths; \
+                         choose another label",
+                        other.path.join("."),
+                        field.path.join("."),
+                    );
+                    self.report.error(field.pos, message);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! A dimension: a polynomial over the hyper-parameters with whole coefficients.
+//!
+//! Polynomials have a normal form, so `2 * channels` and `channels + channels` are the same
+//! dimension while compiling; without hyper-parameters a dimension is a plain number. A rounded
+//! division that does not come to a number is an unknown of its own.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+
+use crate::syntax::{Expr, Node, Number, Op};
+
+/// A dimension; unknown where an earlier mistake left it open, so that one mistake is reported
+/// once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Dim(Option<Polynomial>);
+
+/// Coefficients by monomial. A monomial is the sorted list of its factors; zero coefficients are
+/// left out.
+type Polynomial = BTreeMap<Vec<Atom>, i128>;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Atom {
+    Hyper(String),
+    /// `floor(a / b)`
+    Quotient(Dim, Dim),
+}
+
+impl Dim {
+    pub const UNKNOWN: Dim = Dim(None);
+
+    pub fn of(value: i128) -> Dim {
+        Dim(Some(if value == 0 { BTreeMap::new() } else { BTreeMap::from([(Vec::new(), value)]) }))
+    }
+
+    fn atom(atom: Atom) -> Dim {
+        Dim(Some(BTreeMap::from([(vec![atom], 1)])))
+    }
+
+    /// The dimension that an expression stands for. The expression was checked: every name in it
+    /// is a whole hyper-parameter.
+    pub fn from_expr(expr: &Expr) -> Dim {
+        match &expr.node {
+            Node::Int(value) => Dim::of(i128::from(*value)),
+            Node::Name(name) => Dim::atom(Atom::Hyper(name.to_string())),
+            Node::Neg(inner) => Dim::of(0).sub(&Dim::from_expr(inner)),
+            Node::Binary(op, left, right) => {
+                let (left, right) = (Dim::from_expr(left), Dim::from_expr(right));
+                match op {
+                    Op::Add => left.add(&right),
+                    Op::Sub => left.sub(&right),
+                    Op::Mul => left.mul(&right),
+                    Op::Div => left.floor_div(&right),
+                }
+            }
+            Node::Float(_) | Node::Bool(_) => Dim::UNKNOWN,
+        }
+    }
+
+    pub fn is_unknown(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The number, if no hyper-parameter is in it.
+    pub fn number(&self) -> Option<i128> {
+        let terms = self.0.as_ref()?;
+        match terms.len() {
+            0 => Some(0),
+            1 => terms.get(&Vec::new()).copied(),
+            _ => None,
+        }
+    }
+
+    pub fn add(&self, other: &Dim) -> Dim {
+        self.combine(other, 1)
+    }
+
+    pub fn sub(&self, other: &Dim) -> Dim {
+        self.combine(other, -1)
+    }
+
+    fn combine(&self, other: &Dim, sign: i128) -> Dim {
+        let (Some(left), Some(right)) = (&self.0, &other.0) else { return Dim::UNKNOWN };
+        let mut sum = left.clone();
+        for (monomial, coefficient) in right {
+            let entry = sum.entry(monomial.clone()).or_insert(0);
+            let Some(value) = coefficient.checked_mul(sign).and_then(|c| entry.checked_add(c)) else {
+                return Dim::UNKNOWN;
+            };
+            *entry = value;
+        }
+        sum.retain(|_, coefficient| *coefficient != 0);
+        Dim(Some(sum))
+    }
+
+    pub fn mul(&self, other: &Dim) -> Dim {
+        let (Some(left), Some(right)) = (&self.0, &other.0) else { return Dim::UNKNOWN };
+        // Beyond this a declaration is no longer written by a person.
+        if left.len() * right.len() > 4096 {
+            return Dim::UNKNOWN;
+        }
+        let mut product = Polynomial::new();
+        for (a, x) in left {
+            for (b, y) in right {
+                let mut monomial = [a.as_slice(), b.as_slice()].concat();
+                monomial.sort();
+                let entry = product.entry(monomial).or_insert(0);
+                let Some(value) = x.checked_mul(*y).and_then(|xy| entry.checked_add(xy)) else {
+                    return Dim::UNKNOWN;
+                };
+                *entry = value;
+            }
+        }
+        product.retain(|_, coefficient| *coefficient != 0);
+        Dim(Some(product))
+    }
+
+    /// `floor(self / other)`.
+    pub fn floor_div(&self, other: &Dim) -> Dim {
+        match (self.number(), other.number()) {
+            (Some(_), Some(0)) => Dim::UNKNOWN,
+            (Some(a), Some(b)) => a.checked_div_euclid(b).map_or(Dim::UNKNOWN, Dim::of),
+            (_, Some(1)) => self.clone(),
+            _ if self.is_unknown() || other.is_unknown() => Dim::UNKNOWN,
+            _ => Dim::atom(Atom::Quotient(self.clone(), other.clone())),
+        }
+    }
+
+    pub fn product<'a>(dims: impl IntoIterator<Item = &'a Dim>) -> Dim {
+        dims.into_iter().fold(Dim::of(1), |product, dim| product.mul(dim))
+    }
+
+    /// A number that the dimension is never below, whatever the hyper-parameters are.
+    pub fn lower_bound(&self) -> Option<i128> {
+        let terms = self.0.as_ref()?;
+        // Hyper-parameters are not negative; a quotient may be.
+        let monotone = terms.iter().all(|(monomial, coefficient)| {
+            monomial.is_empty()
+                || (*coefficient > 0
+                    && monomial.iter().all(|atom| matches!(atom, Atom::Hyper(_))))
+        });
+        monotone.then(|| terms.get(&Vec::new()).copied().unwrap_or(0))
+    }
+
+    /// The names of the hyper-parameters in it.
+    pub fn hypers(&self, into: &mut Vec<String>) {
+        for atom in self.0.iter().flatten().flat_map(|(monomial, _)| monomial) {
+            match atom {
+                Atom::Hyper(name) if !into.contains(name) => into.push(name.clone()),
+                Atom::Hyper(_) => {}
+                Atom::Quotient(a, b) => {
+                    a.hypers(into);
+                    b.hypers(into);
+                }
+            }
+        }
+    }
+
+    /// The value when every hyper-parameter has the value that `known` gives.
+    pub fn eval(&self, known: &dyn Fn(&str) -> Option<i128>) -> Option<i128> {
+        let mut sum = 0i128;
+        for (monomial, coefficient) in self.0.as_ref()? {
+            let mut term = *coefficient;
+            for atom in monomial {
+                let value = match atom {
+                    Atom::Hyper(name) => known(name)?,
+                    Atom::Quotient(a, b) => a.eval(known)?.checked_div_euclid(b.eval(known)?)?,
+                };
+                term = term.checked_mul(value)?;
+            }
+            sum = sum.checked_add(term)?;
+        }
+        Some(sum)
+    }
+
+    /// Tokens of type `i128`, with hyper-parameters read from `self`. The arithmetic saturates:
+    /// what is absurd stays absurd and is refused by a check, it never wraps or panics.
+    pub fn tokens(&self) -> TokenStream {
+        let Some(terms) = &self.0 else { return quote!(0i128) };
+        if let Some(number) = self.number() {
+            return literal(number);
+        }
+        let mut terms = terms.iter().map(|(monomial, coefficient)| {
+            let factors = monomial.iter().map(|atom| match atom {
+                Atom::Hyper(name) => {
+                    let name = Ident::new(name, Span::call_site());
+                    quote!((self.#name as i128))
+                }
+                Atom::Quotient(a, b) => {
+                    let (a, b) = (a.tokens(), b.tokens());
+                    quote!(::kiln::__private::floor_div(#a, #b))
+                }
+            });
+            let coefficient = (*coefficient != 1 || monomial.is_empty()).then(|| literal(*coefficient));
+            let mut factors = coefficient.into_iter().chain(factors);
+            let first = factors.next().unwrap_or_else(|| quote!(1i128));
+            factors.fold(first, |product, factor| quote!(#product.saturating_mul(#factor)))
+        });
+        let first = terms.next().unwrap_or_else(|| quote!(0i128));
+        terms.fold(first, |sum, term| quote!(#sum.saturating_add(#term)))
+    }
+
+    /// Tokens of type `usize`; valid where the dimension was checked.
+    pub fn usize_tokens(&self) -> TokenStream {
+        match self.number() {
+            Some(number) => {
+                let number = proc_macro2::Literal::u64_unsuffixed(number.try_into().unwrap_or(0));
+                quote!(#number)
+            }
+            None => {
+                let tokens = self.tokens();
+                quote!(((#tokens) as usize))
+            }
+        }
+    }
+}
+
+/// A number that methods can be called on: `-3.max(0)` would be `-(3.max(0))`.
+fn literal(number: i128) -> TokenStream {
+    if number < 0 { quote!((#number)) } else { quote!(#number) }
+}
+
+impl From<Number> for Dim {
+    fn from(number: Number) -> Dim {
+        match number {
+            Number::Int(value) => Dim::of(value),
+            Number::Float(_) => Dim::UNKNOWN,
+        }
+    }
+}
+
+impl fmt::Display for Dim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(terms) = &self.0 else { return f.write_str("?") };
+        if terms.is_empty() {
+            return f.write_str("0");
+        }
+        // The constant comes last, as one writes it.
+        let (constant, rest): (Vec<_>, Vec<_>) = terms.iter().partition(|(m, _)| m.is_empty());
+        for (i, (monomial, coefficient)) in rest.into_iter().chain(constant).enumerate() {
+            match (i, *coefficient < 0) {
+                (0, true) => f.write_str("-")?,
+                (0, false) => {}
+                (_, true) => f.write_str(" - ")?,
+                (_, false) => f.write_str(" + ")?,
+            }
+            let size = coefficient.unsigned_abs();
+            if size != 1 || monomial.is_empty() {
+                write!(f, "{size}{}", if monomial.is_empty() { "" } else { " * " })?;
+            }
+            for (i, atom) in monomial.iter().enumerate() {
+                f.write_str(if i == 0 { "" } else { " * " })?;
+                match atom {
+                    Atom::Hyper(name) => f.write_str(name)?,
+                    Atom::Quotient(a, b) => write!(f, "({a}) / {b}")?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The shape of one example; the batch dimension is implied. `None` where an earlier mistake left
+/// even the rank open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape(pub Option<Vec<Dim>>);
+
+impl Shape {
+    pub const UNKNOWN: Shape = Shape(None);
+
+    pub fn of(dims: Vec<Dim>) -> Shape {
+        Shape(Some(dims))
+    }
+
+    /// The rank of the tensor that carries a batch of it.
+    pub fn rank(&self) -> Option<usize> {
+        self.0.as_ref().map(|dims| dims.len() + 1)
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(dims) = &self.0 else { return f.write_str("[?]") };
+        let dims: Vec<_> = dims.iter().map(Dim::to_string).collect();
+        write!(f, "[{}]", dims.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn n(name: &str) -> Dim {
+        Dim::atom(Atom::Hyper(name.into()))
+    }
+
+    #[test]
+    fn equal_expressions_have_one_form() {
+        let a = n("c").add(&n("c")).mul(&n("d").add(&Dim::of(1)));
+        let b = Dim::of(2).mul(&n("d")).mul(&n("c")).add(&n("c").mul(&Dim::of(2)));
+        assert_eq!(a, b);
+        assert_eq!(a.sub(&b).number(), Some(0));
+        assert_eq!(a.to_string(), "2 * c + 2 * c * d");
+    }
+
+    #[test]
+    fn evaluation_follows_the_arithmetic() {
+        let known = |name: &str| Some(if name == "c" { 7 } else { 3 });
+        let dim = n("c").mul(&n("d")).sub(&Dim::of(1)).floor_div(&Dim::of(4));
+        assert_eq!(dim.eval(&known), Some(5));
+        assert_eq!(dim.to_string(), "(c * d - 1) / 4");
+    }
+
+    #[test]
+    fn what_overflows_is_unknown_and_never_panics() {
+        let huge = Dim::of(i128::MAX);
+        assert!(huge.add(&Dim::of(1)).is_unknown());
+        assert!(huge.mul(&huge).is_unknown());
+        assert!(Dim::of(1).floor_div(&Dim::of(0)).is_unknown());
+    }
+}

@@ -1,0 +1,30 @@
+//! The model language, in four stages: statements as written (`parse`), names, shapes and rules
+//! (`check`, over `dim`, `require` and `layers`), the checked network (`ir`), and Burn code
+//! (`expand`).
+
+mod check;
+mod dim;
+mod expand;
+mod ir;
+mod layers;
+mod parse;
+pub mod require;
+
+use proc_macro2::TokenStream;
+
+use crate::report::Report;
+use crate::syntax;
+
+/// Expands a `model!` declaration, or says everything that is wrong with it.
+pub fn expand(input: TokenStream) -> TokenStream {
+    let report = Report::new();
+    let parsed = syntax::parse(input, &report, |input| parse::parse(input, &report));
+    let Some(declaration) = parsed else { return report.into_tokens() };
+    let network = check::check(declaration, &report);
+    let clean = report.is_clean();
+    let errors = report.into_tokens();
+    // With an error in it the declaration still gives its types, so that rustc does not report
+    // every use of them as well.
+    let types = if clean { expand::network(&network) } else { expand::outline(&network) };
+    quote::quote!(#errors #types)
+}

@@ -1,0 +1,266 @@
+//! Requirements: one statement of a rule, decided while compiling where the numbers are known,
+//! and left to `init` where a hyper-parameter decides.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::dim::{Dim, Shape};
+use crate::report::{Pos, Report};
+use crate::syntax::{Expr, Head, Number};
+
+/// The largest size that any dimension may have; beyond it indices leave 32 bits and no memory
+/// holds the tensor.
+pub const LARGEST: i128 = i32::MAX as i128;
+
+/// What must hold.
+pub enum Condition {
+    /// `low <= dim <= high`
+    Within(Dim, i128, i128),
+    Equal(Dim, Dim),
+    /// The first is a multiple of the second.
+    Multiple(Dim, Dim),
+    /// A real number in a range.
+    Real(Expr, Range),
+}
+
+/// A range of real numbers.
+#[derive(Clone, Copy)]
+pub enum Range {
+    /// `[0, 1)`
+    Share,
+    /// `[0, 1]`
+    Unit,
+    /// above 0
+    Positive,
+}
+
+/// A piece of a message.
+#[derive(Clone, Debug)]
+pub enum Part {
+    Text(String),
+    Dim(Dim),
+}
+
+/// A requirement that `init` decides.
+pub struct Check {
+    condition: Condition,
+    layer: String,
+    message: Vec<Part>,
+}
+
+/// The requirements of a declaration.
+pub struct Checks<'a> {
+    pub head: &'a Head,
+    pub report: &'a Report,
+    pub left: Vec<Check>,
+}
+
+impl Checks<'_> {
+    /// Demands `condition` of `layer`: reports `message` at `pos` if it fails, or if it fails with
+    /// the defaults; leaves it to `init` if the hyper-parameters decide.
+    pub fn require(&mut self, condition: Condition, pos: Pos, layer: &str, message: Vec<Part>) {
+        match condition.holds(&|_| None) {
+            Some(true) => {}
+            Some(false) => self.report.error(pos, self.shown(&message, &|_| None)),
+            None if condition.is_unknown() => {}
+            None => {
+                let head = self.head;
+                let default = |name: &str| {
+                    let hyper = head.hypers.iter().find(|hyper| hyper.name == name)?;
+                    head.default_of(&hyper.name)
+                };
+                if condition.holds(&default) == Some(false) {
+                    let mut names = Vec::new();
+                    condition.hypers(&mut names);
+                    let defaults = self.head.defaults_shown(&names);
+                    let message = self.shown(&message, &default);
+                    self.report.error(pos, format!("with the defaults ({defaults}), {message}"));
+                } else {
+                    self.left.push(Check { condition, layer: layer.into(), message });
+                }
+            }
+        }
+    }
+
+    fn shown(&self, message: &[Part], known: &dyn Fn(&str) -> Option<Number>) -> String {
+        let whole = whole(known);
+        let parts = message.iter().map(|part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Dim(dim) => match dim.eval(&whole) {
+                Some(value) => value.to_string(),
+                None => dim.to_string(),
+            },
+        });
+        parts.collect()
+    }
+}
+
+/// The whole numbers among `known`.
+fn whole<'a>(known: &'a dyn Fn(&str) -> Option<Number>) -> impl Fn(&str) -> Option<i128> + 'a {
+    |name| match known(name)? {
+        Number::Int(value) => Some(value),
+        Number::Float(_) => None,
+    }
+}
+
+impl Condition {
+    /// Whether it holds for the hyper-parameters' values that are `known`.
+    fn holds(&self, known: &dyn Fn(&str) -> Option<Number>) -> Option<bool> {
+        let eval = |dim: &Dim| dim.eval(&whole(known));
+        match self {
+            Condition::Within(dim, low, high) => match eval(dim) {
+                Some(value) => Some((*low..=*high).contains(&value)),
+                // Nothing bounds a hyper-parameter from above, so only the lower end can be proven.
+                None if *high == i128::MAX => {
+                    (dim.lower_bound()? >= *low).then_some(true)
+                }
+                None => None,
+            },
+            Condition::Equal(a, b) => match a.sub(b).number() {
+                Some(difference) => Some(difference == 0),
+                None => Some(eval(a)? == eval(b)?),
+            },
+            Condition::Multiple(a, b) => match (eval(a), eval(b)) {
+                (Some(a), Some(b)) => Some(b != 0 && a % b == 0),
+                _ => (a == b && !a.is_unknown()).then_some(true),
+            },
+            Condition::Real(expr, range) => {
+                let value = expr.eval_float(&|name| Some(known(&name.to_string())?.float()))?;
+                Some(range.contains(value))
+            }
+        }
+    }
+
+    fn is_unknown(&self) -> bool {
+        match self {
+            Condition::Within(dim, ..) => dim.is_unknown(),
+            Condition::Equal(a, b) | Condition::Multiple(a, b) => a.is_unknown() || b.is_unknown(),
+            Condition::Real(..) => false,
+        }
+    }
+
+    fn hypers(&self, into: &mut Vec<String>) {
+        match self {
+            Condition::Within(dim, ..) => dim.hypers(into),
+            Condition::Equal(a, b) | Condition::Multiple(a, b) => {
+                a.hypers(into);
+                b.hypers(into);
+            }
+            Condition::Real(expr, _) => {
+                for name in expr.names() {
+                    if !into.contains(&name) {
+                        into.push(name);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tokens(&self, head: &Head) -> TokenStream {
+        match self {
+            Condition::Within(dim, low, high) => {
+                let dim = dim.tokens();
+                quote!((#low..=#high).contains(&#dim))
+            }
+            Condition::Equal(a, b) => {
+                let (a, b) = (a.tokens(), b.tokens());
+                quote!(#a == #b)
+            }
+            Condition::Multiple(a, b) => {
+                let (a, b) = (a.tokens(), b.tokens());
+                quote!(::kiln::__private::is_multiple(#a, #b))
+            }
+            Condition::Real(expr, range) => {
+                let value = expr.float_tokens(head, &quote!(self));
+                match range {
+                    Range::Share => quote!((0.0..1.0f64).contains(&#value)),
+                    Range::Unit => quote!((0.0..=1.0f64).contains(&#value)),
+                    Range::Positive => quote!(::kiln::__private::is_positive(#value)),
+                }
+            }
+        }
+    }
+}
+
+impl Range {
+    fn contains(self, value: f64) -> bool {
+        match self {
+            Range::Share => (0.0..1.0).contains(&value),
+            Range::Unit => (0.0..=1.0).contains(&value),
+            Range::Positive => value > 0.0 && value.is_finite(),
+        }
+    }
+
+    pub fn described(self) -> &'static str {
+        match self {
+            Range::Share => "at least 0 and below 1",
+            Range::Unit => "between 0 and 1",
+            Range::Positive => "above 0",
+        }
+    }
+}
+
+impl Check {
+    /// `problems.require(condition, layer, || message)`
+    pub fn tokens(&self, head: &Head) -> TokenStream {
+        let condition = self.condition.tokens(head);
+        let layer = &self.layer;
+        let mut format = String::new();
+        let mut values = Vec::new();
+        for part in &self.message {
+            match part {
+                Part::Text(text) => format.push_str(&text.replace('{', "{{").replace('}', "}}")),
+                Part::Dim(dim) => {
+                    format.push_str("{}");
+                    values.push(dim.tokens());
+                }
+            }
+        }
+        // What a real number was is not in the parts: they are dimensions.
+        if let Condition::Real(expr, _) = &self.condition {
+            format.push_str(", found {}");
+            values.push(expr.float_tokens(head, &quote!(self)));
+        }
+        quote! {
+            problems.require(#condition, #layer, || ::std::format!(#format, #(#values),*));
+        }
+    }
+}
+
+impl From<&str> for Part {
+    fn from(text: &str) -> Part {
+        Part::Text(text.into())
+    }
+}
+
+impl From<String> for Part {
+    fn from(text: String) -> Part {
+        Part::Text(text)
+    }
+}
+
+impl From<&Dim> for Part {
+    fn from(dim: &Dim) -> Part {
+        Part::Dim(dim.clone())
+    }
+}
+
+/// The pieces of a shape: `[16, 28, 28]`.
+pub fn shape_parts(shape: &Shape) -> Vec<Part> {
+    let Some(dims) = &shape.0 else { return vec!["[?]".into()] };
+    let mut parts = vec![Part::from("[")];
+    for (i, dim) in dims.iter().enumerate() {
+        if i > 0 {
+            parts.push(", ".into());
+        }
+        parts.push(dim.into());
+    }
+    parts.push("]".into());
+    parts
+}
+
+/// A message of texts, dimensions and shapes: `message!["found ", &dim]`.
+macro_rules! message {
+    ($($part:expr),* $(,)?) => { vec![$($crate::model::require::Part::from($part)),*] };
+}
+pub(crate) use message;

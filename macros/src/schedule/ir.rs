@@ -1,0 +1,52 @@
+//! A schedule that was checked: what parsing and expansion agree on.
+
+use super::rules::{Spec, Unit};
+use crate::syntax::{Expr, Head};
+
+pub struct Schedule {
+    pub head: Head,
+    /// Nothing where the declaration has a mistake.
+    pub plan: Option<Plan>,
+}
+
+pub struct Plan {
+    pub peak: Expr,
+    pub scaling: Option<Scaling>,
+    pub phases: Vec<Phase>,
+}
+
+pub struct Scaling {
+    pub law: Law,
+    /// The batch at which the peak is the rate.
+    pub per: Expr,
+}
+
+/// How the peak grows with the batch.
+#[derive(Clone, Copy)]
+pub enum Law {
+    Linear,
+    Sqrt,
+}
+
+pub struct Phase {
+    pub spec: &'static Spec,
+    /// One field for each parameter of `spec`.
+    pub fields: Vec<(&'static str, Field)>,
+}
+
+/// The value of a field.
+pub enum Field {
+    Number(Expr),
+    /// A number that was left out.
+    Default(f64),
+    Time(Time),
+    /// A time that may be left out: `Some` if it was given.
+    Optional(Option<Time>),
+    Moments(Vec<Time>),
+}
+
+#[derive(Clone)]
+pub struct Time {
+    pub value: Expr,
+    pub unit: Unit,
+}

@@ -1,0 +1,148 @@
+//! 8-bit images of one size, and the affine map that makes numbers of them.
+
+use super::{DataError, TensorData, ascii, rows::Rows};
+
+/// Images without labels: one byte per pixel in memory, `f32` only in a batch.
+///
+/// A pixel p becomes (p · scale − mean) / std. At first scale = 1/255, mean = 0 and std = 1,
+/// which gives 0..=1.
+///
+/// # Example
+///
+/// ```
+/// use kiln::data::{Pixels, TensorData};
+///
+/// // Two images of one channel, 1 pixel high and 2 wide.
+/// let pixels = Pixels::new(vec![0, 255, 51, 102], [1, 1, 2])?;
+/// assert_eq!(pixels.gather(&[1])?, TensorData::from([[[[0.2f32, 0.4]]]]));
+/// # Ok::<(), kiln::data::DataError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Pixels {
+    rows: Rows<u8>,
+    shape: [usize; 3],
+    scale: f64,
+    mean: f64,
+    std: f64,
+}
+
+impl Pixels {
+    /// Images of `shape` = `[channels, height, width]`, one after another, row by row.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Shape`] if a dimension is 0, [`DataError::Count`] if the bytes are not a
+    /// whole number of images.
+    pub fn new(bytes: Vec<u8>, shape: [usize; 3]) -> Result<Self, DataError> {
+        Ok(Self {
+            rows: Rows::new("pixels", bytes, &shape)?,
+            shape,
+            scale: 1.0 / 255.0,
+            mean: 0.0,
+            std: 1.0,
+        })
+    }
+
+    /// Sets what a pixel is multiplied by before anything else, for data that does not use all
+    /// of 0..=255.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Argument`] unless `scale` is positive and finite.
+    pub fn scale(mut self, scale: f64) -> Result<Self, DataError> {
+        self.scale = positive("scale", scale)?;
+        Ok(self)
+    }
+
+    /// Subtracts `mean` and divides by `std`, both in units of the scaled pixel. With the
+    /// [`moments`](Self::moments) of the training images, those get mean 0 and variance 1.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Argument`] unless `mean` is finite and `std` positive and finite.
+    pub fn normalized(mut self, mean: f64, std: f64) -> Result<Self, DataError> {
+        if !mean.is_finite() {
+            return Err(DataError::argument("mean", "a finite number", mean));
+        }
+        self.mean = mean;
+        self.std = positive("std", std)?;
+        Ok(self)
+    }
+
+    /// Mean and standard deviation over every scaled pixel of every image, before
+    /// [`normalized`](Self::normalized). (0, 0) if there are no images.
+    pub fn moments(&self) -> (f64, f64) {
+        // A histogram first: exact in integers, and 256 terms of floating point instead of
+        // 47 million.
+        let mut counts = [0u64; 256];
+        for &pixel in self.rows.values() {
+            counts[usize::from(pixel)] += 1;
+        }
+        let total = self.rows.values().len().max(1) as f64;
+        let average = |f: &dyn Fn(f64) -> f64| {
+            let sum: f64 = (0u8..=255)
+                .zip(counts)
+                .map(|(pixel, count)| f(f64::from(pixel) * self.scale) * count as f64)
+                .sum();
+            sum / total
+        };
+        let mean = average(&|value| value);
+        (mean, average(&|value| (value - mean).powi(2)).sqrt())
+    }
+
+    /// How many images there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `[channels, height, width]` of one image.
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// The bytes of one image.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Index`] if there is no such image.
+    pub fn get(&self, index: usize) -> Result<&[u8], DataError> {
+        self.rows.get(index)
+    }
+
+    /// The images at `indices` as numbers: `[indices.len(), channels, height, width]` of `f32`.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Index`] if an index is not below [`len`](Self::len).
+    pub fn gather(&self, indices: &[usize]) -> Result<TensorData, DataError> {
+        // A pixel has 256 values: a table is computed in f64, so that 255/255 is 1 and not
+        // nearly 1, and costs nothing beside the batch.
+        let table: [f32; 256] =
+            std::array::from_fn(|p| ((p as f64 * self.scale - self.mean) / self.std) as f32);
+        self.rows.gather(indices, |pixel| table[usize::from(pixel)])
+    }
+
+    /// Draws one image in characters, for a terminal with a dark background: 28×28 pixels become
+    /// 14 lines of 28 columns. Channels are averaged, images wider than 56 pixels are reduced,
+    /// and those of at most 16 are drawn with two columns per pixel.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Index`] if there is no such image.
+    pub fn ascii(&self, index: usize) -> Result<String, DataError> {
+        Ok(ascii::draw(self.get(index)?, self.shape, self.scale))
+    }
+}
+
+fn positive(name: &'static str, value: f64) -> Result<f64, DataError> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(value);
+    }
+    let expected = "a positive, finite number";
+    Err(DataError::argument(name, expected, value))
+}

@@ -1,0 +1,48 @@
+//! One error type for programs that only pass errors on.
+
+use crate::data::DataError;
+use crate::device::DeviceError;
+use crate::model::{InitError, MismatchError, StoreError};
+use crate::optim::OptimizerError;
+use crate::schedule::ScheduleError;
+use crate::train::{TrainError, TrainFailure};
+
+/// Any error of Kiln, for `fn main() -> kiln::Result`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A device that is not there.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// Hyper-parameters that give an impossible network.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// A file or a data set that is not what it should be.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A model that could not be saved or loaded.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A data set that does not fit the model.
+    #[error(transparent)]
+    Mismatch(#[from] MismatchError),
+    /// A schedule that does not fit the training.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// An optimizer that does not fit the model.
+    #[error(transparent)]
+    Optimizer(#[from] OptimizerError),
+    /// A training that stopped.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+}
+
+/// The model of the failure is dropped; match on the [`TrainFailure`] to keep it.
+impl<M> From<TrainFailure<M>> for Error {
+    fn from(failure: TrainFailure<M>) -> Self {
+        Error::Train(failure.error)
+    }
+}
+
+/// A result with any error of Kiln.
+pub type Result<T = (), E = Error> = std::result::Result<T, E>;

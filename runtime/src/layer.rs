@@ -1,0 +1,61 @@
+//! The layers that a declaration is made of: Burn's own where Burn has them.
+
+use burn::tensor::Tensor;
+
+pub use burn::nn::activation::{Gelu, Relu, Sigmoid, Tanh};
+pub use burn::nn::conv::{Conv2d, Conv2dConfig};
+pub use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
+pub use burn::nn::{
+    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear,
+    LinearConfig, PaddingConfig2d,
+};
+
+/// Makes one row of each example: `[batch, d1, d2, ..]` to `[batch, d1 * d2 * ..]`.
+#[derive(burn::module::Module, Debug, Default)]
+pub struct Flatten {}
+
+impl Flatten {
+    /// The layer; it has no settings.
+    pub fn new() -> Self {
+        Flatten {}
+    }
+
+    /// `[batch, d1, d2, ..]` to `[batch, d1 * d2 * ..]`.
+    pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<2> {
+        input.flatten(1, -1)
+    }
+}
+
+/// The mean of each channel over height and width: `[batch, channels, height, width]` to
+/// `[batch, channels]`.
+#[derive(burn::module::Module, Debug, Default)]
+pub struct GlobalAvgPool {}
+
+impl GlobalAvgPool {
+    /// The layer; it has no settings.
+    pub fn new() -> Self {
+        GlobalAvgPool {}
+    }
+
+    /// `[batch, channels, height, width]` to `[batch, channels]`.
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
+        let pixels: Tensor<3> = input.flatten(2, 3);
+        pixels.mean_dim(2).squeeze_dim(2)
+    }
+}
+
+/// `exp(x_i) / sum_j exp(x_j)` over the last dimension; the shape stays.
+#[derive(burn::module::Module, Debug, Default)]
+pub struct Softmax {}
+
+impl Softmax {
+    /// The layer; it has no settings.
+    pub fn new() -> Self {
+        Softmax {}
+    }
+
+    /// The softmax over the last dimension.
+    pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        burn::tensor::activation::softmax(input, D - 1)
+    }
+}

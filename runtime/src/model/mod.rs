@@ -1,0 +1,241 @@
+//! What a declared network is to the rest: a Burn module that knows its configuration, its shapes
+//! and its loss.
+
+mod observe;
+mod store;
+mod summary;
+
+use std::fmt;
+use std::path::Path;
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::data::{DataError, Source, Target};
+
+pub use observe::{Observe, first_non_finite};
+pub use store::StoreError;
+pub use summary::{Layer, Summary};
+
+/// A network with its loss, as `model!` makes it.
+///
+/// Beyond what is here it is a Burn [`Module`], so that everything of Burn's takes it as it is,
+/// and it has a method `forward` with its own input names.
+pub trait Model: Module + fmt::Display + 'static {
+    /// The hyper-parameters.
+    type Config: ModelConfig<Model = Self>;
+    /// What goes in: a batch.
+    type Input: Upload;
+    /// What comes out: a batch.
+    type Output: Clone + Send;
+    /// What the loss compares the output with.
+    type Target: Upload;
+
+    /// The hyper-parameters that this network was made from.
+    fn config(&self) -> &Self::Config;
+
+    /// Runs the network and shows `observer` what every layer gives.
+    fn observe<O: Observe>(&self, input: Self::Input, observer: &mut O) -> Self::Output;
+
+    /// The mean loss of a batch, as a tensor of one number.
+    fn loss(&self, output: Self::Output, target: Self::Target) -> Tensor<1>;
+
+    /// How many examples of a batch are right; `None` where the loss knows no right or wrong.
+    fn correct(&self, output: Self::Output, target: Self::Target) -> Option<Tensor<1, Int>>;
+
+    /// Runs the network on a batch.
+    fn forward(&self, input: Self::Input) -> Self::Output {
+        self.observe(input, &mut ())
+    }
+
+    /// The layers with their paths, output shapes and parameters.
+    fn summary(&self) -> Summary {
+        // A model exists only if its configuration passed every check.
+        self.config().summary().unwrap_or_else(|_| Summary::new(""))
+    }
+
+    /// Writes parameters and configuration to one file in Burn's format, burnpack; an old file is
+    /// replaced only once the new one is whole.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
+        store::save(self, path.as_ref())
+    }
+
+    /// Reads what [`save`](Self::save) wrote: the configuration, then the parameters.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is damaged, or holds another model.
+    fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self, StoreError> {
+        store::load(path.as_ref(), device)
+    }
+}
+
+/// The hyper-parameters of a [`Model`].
+pub trait ModelConfig: Config + Clone + fmt::Debug + Send + Sync {
+    /// The network.
+    type Model: Model<Config = Self>;
+
+    /// Draws the parameters from the device's random numbers, in the order of the declaration.
+    ///
+    /// # Errors
+    ///
+    /// When the values give a shape that cannot be; every such place is named.
+    fn init(&self, device: &Device) -> Result<Self::Model, InitError>;
+
+    /// The layers, worked out without running them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`init`](Self::init).
+    fn summary(&self) -> Result<Summary, InitError>;
+
+    /// The shape of each input of one example.
+    fn inputs(&self) -> Vec<Vec<usize>>;
+
+    /// What the loss compares the output of one example with.
+    fn target(&self) -> Target;
+
+    /// Whether the examples of `source` are what this network takes.
+    ///
+    /// # Errors
+    ///
+    /// Says which of the two shapes is which.
+    fn check(&self, source: &dyn Source) -> Result<(), MismatchError> {
+        let (expected, found) = (self.inputs(), source.inputs());
+        if expected != found {
+            return Err(MismatchError::Input { expected, found });
+        }
+        match (self.target(), source.target()) {
+            (Target::Classes(classes), Target::Classes(found)) if found <= classes => Ok(()),
+            (Target::Values(expected), Target::Values(found)) if expected == found => Ok(()),
+            (expected, found) => Err(MismatchError::Target { expected, found }),
+        }
+    }
+}
+
+/// Hyper-parameters that give a network which cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{model}` cannot be made:{}", listed(.problems))]
+pub struct InitError {
+    /// The model's name.
+    pub model: String,
+    /// What is wrong, with the layer where it is.
+    pub problems: Vec<String>,
+}
+
+fn listed(problems: &[String]) -> String {
+    problems.iter().map(|problem| format!("\n  - {problem}")).collect()
+}
+
+/// A data set that does not fit a network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MismatchError {
+    /// The inputs differ.
+    #[error(
+        "the model takes examples of shape {}, the data set holds {}; \
+         change the model's `input` or choose another data set",
+        shapes(.expected), shapes(.found)
+    )]
+    Input {
+        /// The model's.
+        expected: Vec<Vec<usize>>,
+        /// The data set's.
+        found: Vec<Vec<usize>>,
+    },
+    /// The targets differ.
+    #[error(
+        "the model's loss compares with {}, the data set holds {}; \
+         change the model's `output` or `loss`, or choose another data set",
+        target(.expected), target(.found)
+    )]
+    Target {
+        /// The model's.
+        expected: Target,
+        /// The data set's.
+        found: Target,
+    },
+}
+
+fn shapes(shapes: &[Vec<usize>]) -> String {
+    shapes.iter().map(|shape| format!("{shape:?}")).collect::<Vec<_>>().join(" and ")
+}
+
+fn target(target: &Target) -> String {
+    match target {
+        Target::Classes(classes) => format!("one of {classes} classes"),
+        Target::Values(shape) => format!("values of shape {shape:?}"),
+    }
+}
+
+/// A batch on the device.
+pub struct Batch<M: Model> {
+    /// The inputs.
+    pub input: M::Input,
+    /// The targets.
+    pub target: M::Target,
+}
+
+impl<M: Model> Clone for Batch<M> {
+    fn clone(&self) -> Self {
+        Batch { input: self.input.clone(), target: self.target.clone() }
+    }
+}
+
+impl<M: Model> fmt::Debug for Batch<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Batch { .. }")
+    }
+}
+
+impl<M: Model> Batch<M> {
+    /// Moves a batch to the device.
+    ///
+    /// # Errors
+    ///
+    /// When the source gave tensors of another rank than it said.
+    pub fn upload(examples: crate::data::Examples, device: &Device) -> Result<Self, DataError> {
+        Ok(Batch {
+            input: M::Input::upload(examples.inputs, device)?,
+            target: M::Target::upload(examples.targets, device)?,
+        })
+    }
+}
+
+/// Tensors that host data can become.
+pub trait Upload: Clone + Send + 'static {
+    /// Moves `data` to the device.
+    ///
+    /// # Errors
+    ///
+    /// When `data` are not as many tensors, or not of the rank, that this is.
+    fn upload(data: Vec<TensorData>, device: &Device) -> Result<Self, DataError>;
+}
+
+/// The one tensor of `data`, of rank `rank`.
+fn single(mut data: Vec<TensorData>, rank: usize) -> Result<TensorData, DataError> {
+    match data.pop() {
+        Some(tensor) if data.is_empty() && tensor.shape().as_slice().len() == rank => Ok(tensor),
+        other => {
+            let found = other.into_iter().chain(data).map(|tensor| tensor.shape().to_vec());
+            Err(DataError::Rank { rank, found: found.collect() })
+        }
+    }
+}
+
+impl<const D: usize> Upload for Tensor<D> {
+    fn upload(data: Vec<TensorData>, device: &Device) -> Result<Self, DataError> {
+        Ok(Tensor::from_data(single(data, D)?, device))
+    }
+}
+
+impl<const D: usize> Upload for Tensor<D, Int> {
+    fn upload(data: Vec<TensorData>, device: &Device) -> Result<Self, DataError> {
+        Ok(Tensor::from_data(single(data, D)?, device))
+    }
+}

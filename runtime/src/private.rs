@@ -1,0 +1,219 @@
+//! What expansions are made of. Nothing here is for users, and all of it may change.
+
+pub use burn;
+pub use burn::train::{ClassificationOutput, InferenceStep, RegressionOutput, TrainOutput, TrainStep};
+pub use serde;
+
+use std::fmt;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+
+use crate::model::{Batch, InitError, Model, Observe};
+
+/// `floor(a / b)`; zero where there is no such number, which no check lets pass.
+pub fn floor_div(a: i128, b: i128) -> i128 {
+    a.checked_div_euclid(b).unwrap_or(0)
+}
+
+/// Whether `a` is a multiple of `b`.
+pub fn is_multiple(a: i128, b: i128) -> bool {
+    a.checked_rem(b) == Some(0)
+}
+
+/// Whether `value` is above 0 and finite.
+pub fn is_positive(value: f64) -> bool {
+    value > 0.0 && value.is_finite()
+}
+
+/// What is wrong with a configuration.
+pub struct Problems {
+    model: &'static str,
+    found: Vec<String>,
+}
+
+impl Problems {
+    pub fn new(model: &'static str) -> Self {
+        Problems { model, found: Vec::new() }
+    }
+
+    pub fn require(&mut self, holds: bool, layer: &str, message: impl FnOnce() -> String) {
+        if !holds {
+            let place = if layer.is_empty() { String::new() } else { format!("{layer}: ") };
+            self.found.push(format!("{place}{}", message()));
+        }
+    }
+
+    pub fn finish(self) -> Result<(), InitError> {
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        Err(InitError { model: self.model.to_owned(), problems: self.found })
+    }
+}
+
+/// Draws every parameter now. Burn draws each when it is first used; then what runs in between
+/// would decide which random numbers it gets.
+pub fn initialized<M: Module>(model: M) -> M {
+    struct Draw;
+    impl ModuleVisitor for Draw {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            param.val();
+        }
+    }
+    model.visit(&mut Draw);
+    model
+}
+
+/// `count` blocks.
+pub fn repeated<B>(count: usize, block: impl FnMut() -> B) -> Vec<B> {
+    std::iter::repeat_with(block).take(count).collect()
+}
+
+/// Runs `value` through the blocks.
+pub fn run_repeated<B, O: Observe, const D: usize>(
+    blocks: &[B],
+    path: &str,
+    mut value: Tensor<D>,
+    observer: &mut O,
+    run: impl Fn(&B, Tensor<D>, &mut O) -> Tensor<D>,
+) -> Tensor<D> {
+    for (index, block) in blocks.iter().enumerate() {
+        observer.enter(path, index);
+        value = run(block, value, observer);
+        observer.exit();
+    }
+    value
+}
+
+/// A model shows itself as its summary.
+pub fn display<M: Model>(model: &M, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fmt::Display::fmt(&model.summary(), f)
+}
+
+/// A step of Burn's learner: forward, loss, backward.
+pub fn train_step<M: Model, T>(
+    model: &M,
+    batch: Batch<M>,
+    item: impl FnOnce(Tensor<1>, M::Output, M::Target) -> T,
+) -> TrainOutput<T> {
+    let output = model.forward(batch.input);
+    let loss = model.loss(output.clone(), batch.target.clone());
+    let gradients = loss.backward();
+    TrainOutput::new(model, gradients, item(loss, output, batch.target))
+}
+
+/// A validation step of Burn's learner.
+pub fn infer_step<M: Model, T>(
+    model: &M,
+    batch: Batch<M>,
+    item: impl FnOnce(Tensor<1>, M::Output, M::Target) -> T,
+) -> T {
+    let output = model.forward(batch.input);
+    let loss = model.loss(output.clone(), batch.target.clone());
+    item(loss, output, batch.target)
+}
+
+/// Burn's regression output, which is one row per example.
+pub fn regression<const D: usize>(
+    loss: Tensor<1>,
+    output: Tensor<D>,
+    target: Tensor<D>,
+) -> RegressionOutput {
+    RegressionOutput::new(loss, output.flatten(1, -1), target.flatten(1, -1))
+}
+
+/// Burn's `Module` for a struct of layers whose parameter paths are not its field names.
+///
+/// Each field comes with its path, forwards to enter and backwards to leave. The code is what
+/// `#[derive(Module)]` writes, but for the paths.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __impl_module {
+    ($name:ident {
+        $($field:ident: [$($enter:literal),*] [$($exit:literal),*],)*
+    } keep { $($kept:ident)? }) => {
+        const _: () = {
+            use $crate::__private::burn::module::{
+                Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper,
+                ModuleVisitor,
+            };
+            const CONTAINER: &$crate::__private::Str =
+                ::core::concat!("Struct:", ::core::stringify!($name));
+
+            #[allow(unused_variables)]
+            impl Module for $name {
+                fn collect_devices(&self, devices: Devices) -> Devices {
+                    $(let devices = Module::collect_devices(&self.$field, devices);)*
+                    devices
+                }
+
+                fn fork(self, device: &$crate::Device) -> Self {
+                    Self {
+                        $($field: Module::fork(self.$field, device),)*
+                        $($kept: self.$kept)?
+                    }
+                }
+
+                fn to_device(self, device: &$crate::Device) -> Self {
+                    Self {
+                        $($field: Module::to_device(self.$field, device),)*
+                        $($kept: self.$kept)?
+                    }
+                }
+
+                fn train(self) -> Self {
+                    Self {
+                        $($field: Module::train(self.$field),)*
+                        $($kept: self.$kept)?
+                    }
+                }
+
+                fn valid(&self) -> Self {
+                    Self {
+                        $($field: Module::valid(&self.$field),)*
+                        $($kept: ::core::clone::Clone::clone(&self.$kept))?
+                    }
+                }
+
+                fn materialize(self) -> Self {
+                    Self {
+                        $($field: Module::materialize(self.$field),)*
+                        $($kept: self.$kept)?
+                    }
+                }
+
+                fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+                    $(
+                        $(visitor.enter_module($enter, CONTAINER);)*
+                        Module::visit(&self.$field, visitor);
+                        $(visitor.exit_module($exit, CONTAINER);)*
+                    )*
+                }
+
+                fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
+                    $(
+                        $(mapper.enter_module($enter, CONTAINER);)*
+                        let $field = Module::map(self.$field, mapper);
+                        $(mapper.exit_module($exit, CONTAINER);)*
+                    )*
+                    Self { $($field,)* $($kept: self.$kept)? }
+                }
+            }
+
+            impl ModuleDisplayDefault for $name {
+                fn content(&self, content: Content) -> ::core::option::Option<Content> {
+                    content
+                        .set_top_level_type(::core::stringify!($name))
+                        $(.add(::core::stringify!($field), &self.$field))*
+                        .optional()
+                }
+            }
+
+            impl ModuleDisplay for $name {}
+        };
+    };
+}
+
+/// `str`, whatever the user's crate calls by that name.
+pub type Str = str;

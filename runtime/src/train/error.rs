@@ -1,0 +1,89 @@
+//! What can stop a training.
+
+use std::fmt;
+
+use super::EpochRecord;
+use crate::data::DataError;
+use crate::model::MismatchError;
+use crate::optim::OptimizerError;
+use crate::schedule::ScheduleError;
+
+/// Why a training or an evaluation stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A number that cannot be.
+    #[error("`{name}` is {expected}, found {found}")]
+    Argument {
+        /// What was given.
+        name: &'static str,
+        /// Its value.
+        found: usize,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A batch that the pieces do not divide.
+    #[error(
+        "a batch of {batch} cannot be cut into {pieces} micro-batches of equal size; \
+         make the batch a multiple of {pieces}"
+    )]
+    MicroBatches {
+        /// The global batch.
+        batch: usize,
+        /// The number of micro-batches.
+        pieces: usize,
+    },
+    /// A loss that is a NaN or an infinity.
+    #[error(
+        "the loss is {loss} at epoch {epoch}, step {step} (learning rate {rate}){}; \
+         lower the learning rate or warm it up, clip the gradient, or look for bad values in the data",
+        layer.as_ref().map_or(String::new(), |layer| format!(", first seen in the output of `{layer}`"))
+    )]
+    NonFinite {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The step within it, counted from 1.
+        step: usize,
+        /// The loss.
+        loss: f64,
+        /// The learning rate of the step at which it was noticed.
+        rate: f64,
+        /// The path of the first layer whose output is not finite.
+        layer: Option<String>,
+    },
+    /// A data set that does not fit the model.
+    #[error(transparent)]
+    Mismatch(#[from] MismatchError),
+    /// An error of the data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A schedule that does not fit the training.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// An optimizer that does not fit the model.
+    #[error(transparent)]
+    Optimizer(#[from] OptimizerError),
+}
+
+/// A training that stopped, with what it had come to.
+#[derive(Debug)]
+pub struct TrainFailure<M> {
+    /// Why.
+    pub error: TrainError,
+    /// The model before the step that failed.
+    pub model: Box<M>,
+    /// The epochs that were finished.
+    pub history: Vec<EpochRecord>,
+}
+
+impl<M> fmt::Display for TrainFailure<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<M: fmt::Debug> std::error::Error for TrainFailure<M> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
