@@ -49,7 +49,11 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
     if report.is_clean() {
         every_hyper_is_used(&recipe, head, report);
     }
-    if report.is_clean() { recipe } else { Recipe::default() }
+    if report.is_clean() {
+        recipe
+    } else {
+        Recipe::default()
+    }
 }
 
 fn rule<'a>(
@@ -62,7 +66,10 @@ fn rule<'a>(
     let Some(rule) = RULES.iter().find(|rule| call.name == rule.name) else {
         let names = RULES.iter().map(|rule| rule.name);
         let hint = suggest::hint(&call.name.to_string(), "the update rules are", names);
-        report.error(&call.name, format!("unknown update rule `{}`{hint}", call.name));
+        report.error(
+            &call.name,
+            format!("unknown update rule `{}`{hint}", call.name),
+        );
         return None;
     };
     let bound = rule.signature.bind(call, head, report);
@@ -73,13 +80,20 @@ fn rule<'a>(
             Value::Flag { needs, .. } => flag(&bound, rule, param.name, needs, head, report),
         });
     }
-    Some(Rule { rule, values, targets })
+    Some(Rule {
+        rule,
+        values,
+        targets,
+    })
 }
 
 fn clip<'a>(call: &'a Call, head: &'a Head, report: &'a Report) -> Option<&'a Expr> {
     if call.name != rules::CLIP {
         let hint = suggest::hint(&call.name.to_string(), "there is", [rules::CLIP]);
-        report.error(&call.name, format!("unknown way of clipping `{}`{hint}", call.name));
+        report.error(
+            &call.name,
+            format!("unknown way of clipping `{}`{hint}", call.name),
+        );
         return None;
     }
     let bound = rules::CLIP_SIGNATURE.bind(call, head, report);
@@ -99,9 +113,11 @@ fn number<'a>(
         return Some(expr);
     }
     let names = expr.names();
-    let known = names.iter().all(|name| head.hypers.iter().any(|hyper| {
-        hyper.text() == *name && hyper.default.is_some()
-    }));
+    let known = names.iter().all(|name| {
+        head.hypers
+            .iter()
+            .any(|hyper| hyper.text() == *name && hyper.default.is_some())
+    });
     let value = expr.eval_float(&|name| head.default_of(name).map(Number::float));
     let expected = range.described();
     let with = match names.as_slice() {
@@ -114,7 +130,10 @@ fn number<'a>(
             report.error(expr.pos, message);
         }
         None if known => {
-            report.error(expr.pos, format!("`{name}` must be {expected}, found no number{with}"));
+            report.error(
+                expr.pos,
+                format!("`{name}` must be {expected}, found no number{with}"),
+            );
         }
         _ => {}
     }
@@ -132,9 +151,9 @@ fn flag<'a>(
 ) -> Option<&'a Expr> {
     let expr = bound.expr(name, HyperType::Bool)?;
     let needed = match bound.value(needs) {
-        Some(value) => value.expr().and_then(|expr| {
-            expr.eval_float(&|name| head.default_of(name).map(Number::float))
-        }),
+        Some(value) => value
+            .expr()
+            .and_then(|expr| expr.eval_float(&|name| head.default_of(name).map(Number::float))),
         None => rule.default_of(needs),
     };
     if expr.truth(head) == Some(true) && needed == Some(0.0) {
@@ -156,7 +175,9 @@ fn targets(targets: &[parse::Target], report: &Report) -> Vec<Target> {
             parse::Target::Unread => continue,
         };
         match known {
-            Ok(known) if found.contains(&known) => report.error(pos, format!("`{text}` is said twice")),
+            Ok(known) if found.contains(&known) => {
+                report.error(pos, format!("`{text}` is said twice"))
+            }
             Ok(known) => found.push(known),
             Err(message) => report.error(pos, message),
         }
@@ -235,8 +256,12 @@ fn every_rule_can_win(rules: &[Rule], places: &[Place], report: &Report) {
         let later = rules[i + 1..].iter().flat_map(|rule| &rule.targets);
         let later: Vec<&Target> = later.collect();
         let hidden = match rule.targets.as_slice() {
-            [] => later.iter().any(|later| **later == Target::Path("*".into())),
-            targets => targets.iter().all(|target| later.iter().any(|later| later.covers(target))),
+            [] => later
+                .iter()
+                .any(|later| **later == Target::Path("*".into())),
+            targets => targets
+                .iter()
+                .all(|target| later.iter().any(|later| later.covers(target))),
         };
         if whole && hidden {
             let message = "this rule never wins: the rules behind it match all that it matches, and \
@@ -248,8 +273,15 @@ fn every_rule_can_win(rules: &[Rule], places: &[Place], report: &Report) {
 
 fn every_hyper_is_used(recipe: &Recipe, head: &Head, report: &Report) {
     let values = recipe.rules.iter().flat_map(|rule| &rule.values).flatten();
-    let used: Vec<String> = values.chain(&recipe.max_norm).flat_map(|expr| expr.names()).collect();
-    for hyper in head.hypers.iter().filter(|hyper| !used.contains(&hyper.text())) {
+    let used: Vec<String> = values
+        .chain(&recipe.max_norm)
+        .flat_map(|expr| expr.names())
+        .collect();
+    for hyper in head
+        .hypers
+        .iter()
+        .filter(|hyper| !used.contains(&hyper.text()))
+    {
         let message = format!("the hyper-parameter `{}` is never used", hyper.name);
         report.error(&hyper.name, message);
     }
@@ -257,7 +289,11 @@ fn every_hyper_is_used(recipe: &Recipe, head: &Head, report: &Report) {
 
 impl rules::Rule {
     fn default_of(&self, name: &str) -> Option<f64> {
-        let at = self.signature.params.iter().position(|param| param.name == name)?;
+        let at = self
+            .signature
+            .params
+            .iter()
+            .position(|param| param.name == name)?;
         match self.values[at] {
             Value::Number { default, .. } => Some(default),
             Value::Flag { .. } => None,
@@ -279,10 +315,16 @@ impl Target {
 /// Whether `pattern` matches every path that the pattern `path` matches: a star of `path` is a
 /// letter here that only a star matches.
 fn matches(pattern: &str, path: &str) -> bool {
-    let Some((start, mut pattern)) = pattern.split_once('*') else { return pattern == path };
-    let Some(mut path) = path.strip_prefix(start) else { return false };
+    let Some((start, mut pattern)) = pattern.split_once('*') else {
+        return pattern == path;
+    };
+    let Some(mut path) = path.strip_prefix(start) else {
+        return false;
+    };
     while let Some((part, rest)) = pattern.split_once('*') {
-        let Some(at) = path.find(part) else { return false };
+        let Some(at) = path.find(part) else {
+            return false;
+        };
         path = &path[at + part.len()..];
         pattern = rest;
     }

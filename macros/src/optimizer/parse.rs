@@ -19,7 +19,11 @@ pub struct Declaration {
 
 pub enum Statement {
     /// `update rule(..) for target, ..`
-    Update { call: Call, targets: Option<Vec<Target>>, pos: Pos },
+    Update {
+        call: Call,
+        targets: Option<Vec<Target>>,
+        pos: Pos,
+    },
     /// `clip rule(..)`
     Clip { call: Call, pos: Pos },
 }
@@ -46,14 +50,21 @@ pub fn declaration(input: ParseStream, report: &Report) -> syn::Result<Declarati
             None => broken = true,
         }
     }
-    Ok(Declaration { head, statements, broken })
+    Ok(Declaration {
+        head,
+        statements,
+        broken,
+    })
 }
 
 impl Statement {
     fn parse(input: ParseStream, report: &Report) -> syn::Result<Statement> {
         let keyword = Ident::parse_any(input).map_err(|error| {
             let known = suggest::list(&STATEMENTS);
-            syn::Error::new(error.span(), format!("expected a statement, one of {known}"))
+            syn::Error::new(
+                error.span(),
+                format!("expected a statement, one of {known}"),
+            )
         })?;
         let word = keyword.to_string();
         match word.as_str() {

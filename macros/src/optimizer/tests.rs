@@ -69,13 +69,17 @@ fn a_declaration_needs_a_rule_for_all_parameters_first() {
     );
     assert_mistakes(
         "update sgd() for bias; update sgd();",
-        &["this rule is for all parameters and hides the rules before it, because the last rule \
-           that matches wins; write it first"],
+        &[
+            "this rule is for all parameters and hides the rules before it, because the last rule \
+           that matches wins; write it first",
+        ],
     );
     assert_mistakes(
         "update sgd(); update adam() for bias; update sgd(momentum: m);",
-        &["this is the second rule for all parameters, and the last rule that matches wins: the \
-           rules before it would never be used; keep one, or say what this one is `for`"],
+        &[
+            "this is the second rule for all parameters, and the last rule that matches wins: the \
+           rules before it would never be used; keep one, or say what this one is `for`",
+        ],
     );
 }
 
@@ -96,12 +100,18 @@ fn a_rule_that_never_wins_is_refused() {
 
 #[test]
 fn unknown_words_are_met_with_the_nearest_known_one() {
-    assert_mistakes("updte sgd();", &["unknown statement `updte`; did you mean `update`?"]);
+    assert_mistakes(
+        "updte sgd();",
+        &["unknown statement `updte`; did you mean `update`?"],
+    );
     assert_mistakes(
         "update sgd(); weigh it;",
         &["unknown statement `weigh`; an optimizer is made of: `update`, `clip`"],
     );
-    assert_mistakes("update sdg();", &["unknown update rule `sdg`; did you mean `sgd`?"]);
+    assert_mistakes(
+        "update sdg();",
+        &["unknown update rule `sdg`; did you mean `sgd`?"],
+    );
     assert_mistakes(
         "update lars();",
         &["unknown update rule `lars`; the update rules are: `sgd`, `adam`, `adamw`"],
@@ -116,8 +126,10 @@ fn unknown_words_are_met_with_the_nearest_known_one() {
     );
     assert_mistakes(
         "update sgd(momentum: decay);",
-        &["expected a number, found the unknown name `decay`; the hyper-parameters are: `m`, \
-           `big`, `n`, `on`"],
+        &[
+            "expected a number, found the unknown name `decay`; the hyper-parameters are: `m`, \
+           `big`, `n`, `on`",
+        ],
     );
     assert_mistakes(
         "update sgd(); update adam() for biases;",
@@ -125,14 +137,20 @@ fn unknown_words_are_met_with_the_nearest_known_one() {
     );
     assert_mistakes(
         "update sgd(); update adam() for head;",
-        &["unknown kind of parameter `head`; the kinds are: `bias`, `norm`, and a path is written \
-           in quotes: \"head.*\""],
+        &[
+            "unknown kind of parameter `head`; the kinds are: `bias`, `norm`, and a path is written \
+           in quotes: \"head.*\"",
+        ],
     );
 }
 
 #[test]
 fn statements_to_come_are_named_as_such() {
-    for (word, rest) in [("sharpness", "sam(rho: 0.05)"), ("average", "ema(decay: 0.9)"), ("switch", "at 80% to sgd()")] {
+    for (word, rest) in [
+        ("sharpness", "sam(rho: 0.05)"),
+        ("average", "ema(decay: 0.9)"),
+        ("switch", "at 80% to sgd()"),
+    ] {
         let message = format!("`{word}` is not part of the optimizer language yet");
         assert_mistakes(&format!("update sgd(); {word} {rest};"), &[&message]);
     }
@@ -140,10 +158,15 @@ fn statements_to_come_are_named_as_such() {
 
 #[test]
 fn arguments_are_bound_once_and_by_name() {
-    assert_mistakes("update sgd(momentum: m, momentum: m);", &["`sgd` is given `momentum` twice"]);
+    assert_mistakes(
+        "update sgd(momentum: m, momentum: m);",
+        &["`sgd` is given `momentum` twice"],
+    );
     assert_mistakes(
         "update sgd(0.9);",
-        &["`sgd` takes its arguments by name: `sgd([momentum: ..], [nesterov: ..], [weight_decay: ..])`"],
+        &[
+            "`sgd` takes its arguments by name: `sgd([momentum: ..], [nesterov: ..], [weight_decay: ..])`",
+        ],
     );
     assert_mistakes(
         "update sgd(); clip global_norm;",
@@ -153,8 +176,14 @@ fn arguments_are_bound_once_and_by_name() {
         "update sgd(momentum: 0.9 epochs); clip global_norm(5 %); update adam(beta_1: 90%) for bias;",
         &["a unit has no place here"; 3],
     );
-    assert_mistakes("update sgd(momentum: [0.9]);", &["expected a number, found a list"]);
-    assert_mistakes("update sgd(nesterov: 1);", &["expected `true` or `false`, found `1`"]);
+    assert_mistakes(
+        "update sgd(momentum: [0.9]);",
+        &["expected a number, found a list"],
+    );
+    assert_mistakes(
+        "update sgd(nesterov: 1);",
+        &["expected `true` or `false`, found `1`"],
+    );
     assert_mistakes(
         "update sgd(momentum: on);",
         &["expected a number, but the hyper-parameter `on` is of type `bool`"],
@@ -164,8 +193,14 @@ fn arguments_are_bound_once_and_by_name() {
 #[test]
 fn numbers_stay_in_their_range() {
     for (statements, message) in [
-        ("update sgd(momentum: 1);", "`momentum` must be at least 0 and below 1, found 1"),
-        ("update sgd(momentum: -0.1);", "`momentum` must be at least 0 and below 1, found -0.1"),
+        (
+            "update sgd(momentum: 1);",
+            "`momentum` must be at least 0 and below 1, found 1",
+        ),
+        (
+            "update sgd(momentum: -0.1);",
+            "`momentum` must be at least 0 and below 1, found -0.1",
+        ),
         (
             "update sgd(momentum: 0.999999999);",
             "`momentum` must be at least 0 and below 1, found 0.999999999",
@@ -187,11 +222,26 @@ fn numbers_stay_in_their_range() {
             "update sgd(weight_decay: 0 / 0);",
             "`weight_decay` must be at least 0 and finite, found NaN",
         ),
-        ("update adam(beta_1: 1);", "`beta_1` must be at least 0 and below 1, found 1"),
-        ("update adamw(beta_2: 7);", "`beta_2` must be at least 0 and below 1, found 7"),
-        ("update adam(epsilon: 0);", "`epsilon` must be above 0 and finite, found 0"),
-        ("update adamw(weight_decay: -1);", "`weight_decay` must be at least 0 and finite, found -1"),
-        ("update sgd(); clip global_norm(0);", "`max_norm` must be above 0 and finite, found 0"),
+        (
+            "update adam(beta_1: 1);",
+            "`beta_1` must be at least 0 and below 1, found 1",
+        ),
+        (
+            "update adamw(beta_2: 7);",
+            "`beta_2` must be at least 0 and below 1, found 7",
+        ),
+        (
+            "update adam(epsilon: 0);",
+            "`epsilon` must be above 0 and finite, found 0",
+        ),
+        (
+            "update adamw(weight_decay: -1);",
+            "`weight_decay` must be at least 0 and finite, found -1",
+        ),
+        (
+            "update sgd(); clip global_norm(0);",
+            "`max_norm` must be above 0 and finite, found 0",
+        ),
     ] {
         assert_mistakes(statements, &[message]);
     }
@@ -218,10 +268,15 @@ fn patterns_are_paths() {
     );
     assert_mistakes(
         "update sgd(); update adam() for \"head/*\";",
-        &["no path holds `/`: a path is names with dots, as in \"head.weight\", and `*` stands for \
-           any run of characters"],
+        &[
+            "no path holds `/`: a path is names with dots, as in \"head.weight\", and `*` stands for \
+           any run of characters",
+        ],
     );
-    assert_mistakes("update sgd(); update adam() for bias, bias;", &["`bias` is said twice"]);
+    assert_mistakes(
+        "update sgd(); update adam() for bias, bias;",
+        &["`bias` is said twice"],
+    );
     assert_mistakes(
         "update sgd(); update adam() for 3 + 4, bias, biass,; update sgd() for bias;",
         &[
@@ -234,7 +289,9 @@ fn patterns_are_paths() {
 
 #[test]
 fn a_hyper_parameter_that_nothing_reads_is_refused() {
-    let found = messages(expanded("struct O { m: f64 = 0.9, decay: f64 } update sgd(momentum: m);"));
+    let found = messages(expanded(
+        "struct O { m: f64 = 0.9, decay: f64 } update sgd(momentum: m);",
+    ));
     assert_eq!(found, ["the hyper-parameter `decay` is never used"]);
 }
 
@@ -263,16 +320,29 @@ fn every_mistake_is_reported_at_once() {
 fn a_missing_semicolon_hides_no_other_mistake_and_adds_none() {
     assert_mistakes(
         "update sgd(momentum: m) update adam() for bias; clip global_norm(0);",
-        &["expected `;` here, found `update`", "`max_norm` must be above 0 and finite, found 0"],
+        &[
+            "expected `;` here, found `update`",
+            "`max_norm` must be above 0 and finite, found 0",
+        ],
     );
-    assert_mistakes("update sgd(momentum: m)", &["expected `;` at the end of this statement"]);
-    assert_mistakes("update sgd() fro bias;", &["expected `;` here, found `fro`"]);
+    assert_mistakes(
+        "update sgd(momentum: m)",
+        &["expected `;` at the end of this statement"],
+    );
+    assert_mistakes(
+        "update sgd() fro bias;",
+        &["expected `;` here, found `fro`"],
+    );
 }
 
 #[test]
 fn a_mistake_leaves_the_types_in_place() {
     let code = expanded("pub struct O { m: f64 } update nothing();").to_string();
-    for part in ["pub struct O", "impl :: kiln :: optim :: Optimizer for O", "Update :: Sgd"] {
+    for part in [
+        "pub struct O",
+        "impl :: kiln :: optim :: Optimizer for O",
+        "Update :: Sgd",
+    ] {
         assert!(code.contains(part), "{part} in {code}");
     }
 }
@@ -282,7 +352,10 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         (self.0 >> 33) as usize % sides.max(1)
     }
 
@@ -292,13 +365,20 @@ impl Dice {
             "m", "true", "switch", "self", "f64", "average",
         ];
         match self.below(6) {
-            0 => Punct::new(['-', ';', ',', ':', '*', '/', '%', '\'', '#'][self.below(9)], Spacing::Alone).into(),
+            0 => Punct::new(
+                ['-', ';', ',', ':', '*', '/', '%', '\'', '#'][self.below(9)],
+                Spacing::Alone,
+            )
+            .into(),
             1 => Literal::f64_unsuffixed([0.0, 1.0, 1e-9, 1e300][self.below(4)]).into(),
             2 => Literal::u64_suffixed(u64::MAX).into(),
             3 => Literal::string(["", "*", "head.*", "\u{202e}"][self.below(4)]).into(),
             4 => {
                 let delimiter = [
-                    Delimiter::Parenthesis, Delimiter::Brace, Delimiter::Bracket, Delimiter::None,
+                    Delimiter::Parenthesis,
+                    Delimiter::Brace,
+                    Delimiter::Bracket,
+                    Delimiter::None,
                 ];
                 let inner = (0..self.below(3)).map(|_| self.token()).collect();
                 Group::new(delimiter[self.below(4)], inner).into()
@@ -355,5 +435,8 @@ fn no_declaration_makes_the_macro_panic() {
         // What comes out is Rust, mistakes or none.
         syn::parse2::<syn::File>(code).unwrap();
     }
-    assert!(clean < 2500, "{clean} of 5000 mutations found nothing to say");
+    assert!(
+        clean < 2500,
+        "{clean} of 5000 mutations found nothing to say"
+    );
 }
