@@ -1,13 +1,15 @@
 //! What a declared optimizer promises: which rule moves which parameter, what clipping does, what
 //! is refused, and that the state survives a checkpoint.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 use burn::module::{Module, Param};
 use burn::nn::{
     BatchNorm, BatchNormConfig, GroupNorm, GroupNormConfig, InstanceNorm, InstanceNormConfig,
     LayerNorm, LayerNormConfig, Linear, LinearConfig, RmsNorm, RmsNormConfig,
 };
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, FloatDType, Tensor};
 use kiln::optim::{
     Clip, Optimizer, OptimizerError, Recipe, Rule, Target, Update, clip_global_norm, global_norm,
 };
@@ -64,7 +66,7 @@ fn norms(device: &Device) -> Norms {
     }
 }
 
-/// Gives every parameter of a model the gradient 1, and sees which of them a step moved.
+/// Gives every parameter of a model the gradient 1.
 struct Ones(GradientsParams);
 
 impl burn::module::ModuleVisitor for Ones {
@@ -120,8 +122,7 @@ fn plain() -> Update {
     }
 }
 
-/// A rule that holds a parameter whose gradient is 1 where it is, if it begins at 1:
-/// `w - γ(g + decay·w)` is 0 with γ = 1/2, decay = 1.
+/// Brings a parameter that is 1 to 0 where its gradient is 1: `w - γ(g + decay·w)` with γ = 1/2.
 fn to_zero() -> Update {
     Update::Sgd {
         momentum: 0.0,
@@ -130,11 +131,17 @@ fn to_zero() -> Update {
     }
 }
 
+/// The paths of the parameters that are 0.
+fn zeros<M: Module>(model: &M) -> Vec<String> {
+    let zero = values(model)
+        .into_iter()
+        .filter(|(_, values)| values.iter().all(|v| *v == 0.0));
+    zero.map(|(path, _)| path).collect()
+}
+
 /// The paths of the parameters that a rule for `target` moves.
-fn moved(target: Target) -> Vec<String> {
-    let device = device();
-    let mut one = One;
-    let model = norms(&device).map(&mut one);
+fn moved<M: Module>(model: M, target: Target) -> Vec<String> {
+    let model = model.map(&mut One);
     let rules = vec![
         Rule {
             update: plain(),
@@ -147,13 +154,10 @@ fn moved(target: Target) -> Vec<String> {
     ];
     let mut updater = Recipe { rules, clip: None }.init(&model).unwrap();
     let grads = ones(&model);
-    let model = updater.step(0.5, model, grads);
-    let moved = values(&model)
-        .into_iter()
-        .filter(|(_, values)| values.iter().all(|v| *v == 0.0));
-    moved.map(|(path, _)| path).collect()
+    zeros(&updater.step(0.5, model, grads))
 }
 
+/// Makes every parameter 1.
 struct One;
 
 impl burn::module::ModuleMapper for One {
@@ -172,7 +176,7 @@ impl burn::module::ModuleMapper for One {
 #[test]
 fn norm_means_every_parameter_of_every_normalisation_layer_of_burn() {
     assert_eq!(
-        moved(Target::Norm),
+        moved(norms(&device()), Target::Norm),
         [
             "batch.gamma",
             "batch.beta",
@@ -190,7 +194,7 @@ fn norm_means_every_parameter_of_every_normalisation_layer_of_burn() {
 #[test]
 fn bias_means_parameters_of_that_name() {
     assert_eq!(
-        moved(Target::Bias),
+        moved(norms(&device()), Target::Bias),
         ["blocks.0.bias", "blocks.1.bias", "head.bias"]
     );
 }
@@ -198,16 +202,44 @@ fn bias_means_parameters_of_that_name() {
 #[test]
 fn a_pattern_means_the_paths_that_it_matches() {
     assert_eq!(
-        moved(Target::Path("head.*".into())),
+        moved(norms(&device()), Target::Path("head.*".into())),
         ["head.weight", "head.bias"]
     );
     assert_eq!(
-        moved(Target::Path("blocks.*.weight".into())),
+        moved(norms(&device()), Target::Path("blocks.*.weight".into())),
         ["blocks.0.weight", "blocks.1.weight"]
     );
     assert_eq!(
-        moved(Target::Path("blocks.1.bias".into())),
+        moved(norms(&device()), Target::Path("blocks.1.bias".into())),
         ["blocks.1.bias"]
+    );
+}
+
+kiln::model! {
+    /// Its layers are named, so that their paths are known.
+    struct Declared { classes: usize = 3 }
+
+    input image: [1, 6, 6];
+    let body = image -> conv: conv2d(2, kernel: 3) -> scale: batch_norm -> relu;
+    let logits = body -> flatten -> head: linear(classes);
+    output logits;
+    loss cross_entropy;
+}
+
+#[test]
+fn a_declared_model_has_the_paths_and_kinds_that_its_labels_say() {
+    let model = DeclaredConfig::new().init(&device()).unwrap();
+    assert_eq!(
+        moved(model.clone(), Target::Norm),
+        ["scale.gamma", "scale.beta"]
+    );
+    assert_eq!(
+        moved(model.clone(), Target::Bias),
+        ["conv.bias", "head.bias"]
+    );
+    assert_eq!(
+        moved(model.clone(), Target::Path("head.*".into())),
+        ["head.weight", "head.bias"]
     );
 }
 
@@ -498,6 +530,29 @@ fn the_global_norm_is_that_of_all_gradients_together() {
     let (model, grads) = with_gradients([[2.0, 4.0], [4.0, 8.0]], [10.0, -5.0]);
     assert_eq!(norm(&model, &grads), 15.0);
     assert_eq!(norm(&model, &GradientsParams::new()), 0.0);
+}
+
+#[test]
+fn half_precision_gradients_are_summed_in_single_precision() {
+    let device = device();
+    let model = LinearConfig::new(2, 2).with_bias(false).init(&device);
+    let mut grads = GradientsParams::new();
+    let grad = Tensor::<2>::from_floats([[300.0, 400.0], [0.0, 0.0]], &device.inner());
+    grads.register(model.weight.id, grad.cast(FloatDType::F16));
+    assert_eq!(norm(&model, &grads), 500.0);
+    let clipped = clip_global_norm(&model, grads, 5.0)
+        .get::<2>(model.weight.id)
+        .unwrap();
+    assert_eq!(clipped.dtype(), DType::F16);
+    let clipped = clipped
+        .cast(FloatDType::F32)
+        .into_data()
+        .try_to_vec::<f32>()
+        .unwrap();
+    assert!(
+        (clipped[0] - 3.0).abs() < 2e-3 && (clipped[1] - 4.0).abs() < 2e-3,
+        "{clipped:?}"
+    );
 }
 
 #[test]

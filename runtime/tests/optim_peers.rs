@@ -1,6 +1,8 @@
 //! Optimizers against PyTorch: `tests/peers/optimizers.py` recorded what they do to a small
 //! network, and the same network is trained here.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::optim::GradientsParams;
