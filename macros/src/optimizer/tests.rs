@@ -288,6 +288,21 @@ fn patterns_are_paths() {
 }
 
 #[test]
+fn an_endless_expression_is_refused_before_it_exhausts_the_stack() {
+    for (part, message) in [
+        ("1+", "this expression is too long"),
+        ("m*", "this expression is too long"),
+        ("-", "this expression is nested too deeply"),
+    ] {
+        let sum = part.repeat(20_000);
+        assert_mistakes(&format!("update sgd(weight_decay: {sum}1);"), &[message]);
+    }
+    let sum = "1+".repeat(63);
+    let fits = expanded(&format!("struct O; update sgd(weight_decay: {sum}1);"));
+    assert_eq!(messages(fits), Vec::<String>::new());
+}
+
+#[test]
 fn a_hyper_parameter_that_nothing_reads_is_refused() {
     let found = messages(expanded(
         "struct O { m: f64 = 0.9, decay: f64 } update sgd(momentum: m);",

@@ -50,7 +50,8 @@ impl Number {
     }
 }
 
-/// Nesting beyond this is refused: a recursive parser must not exhaust the compiler's stack.
+/// Nesting beyond this is refused, and a sum or a product of more parts: what recurses over an
+/// expression must not exhaust the compiler's stack.
 const DEEPEST: usize = 64;
 
 impl Expr {
@@ -266,7 +267,7 @@ impl Head {
 
 fn sum(input: ParseStream, depth: usize) -> syn::Result<Expr> {
     let mut left = product(input, depth)?;
-    loop {
+    for _ in 0..DEEPEST {
         // `a -> b` is a chain, not `a` minus something.
         let op = if input.peek(Token![+]) {
             input.parse::<Token![+]>()?;
@@ -279,11 +280,12 @@ fn sum(input: ParseStream, depth: usize) -> syn::Result<Expr> {
         };
         left = binary(op, left, product(input, depth)?);
     }
+    Err(input.error("this expression is too long"))
 }
 
 fn product(input: ParseStream, depth: usize) -> syn::Result<Expr> {
     let mut left = atom(input, depth)?;
-    loop {
+    for _ in 0..DEEPEST {
         let op = if input.peek(Token![*]) {
             input.parse::<Token![*]>()?;
             Op::Mul
@@ -295,6 +297,7 @@ fn product(input: ParseStream, depth: usize) -> syn::Result<Expr> {
         };
         left = binary(op, left, atom(input, depth)?);
     }
+    Err(input.error("this expression is too long"))
 }
 
 fn binary(op: Op, left: Expr, right: Expr) -> Expr {
