@@ -312,6 +312,29 @@ fn no_phase_follows_an_endless_one_and_a_warmup_comes_first() {
 }
 
 #[test]
+fn one_mistake_is_one_error() {
+    for phases in [
+        "linear(5steps) -> cosine",
+        "linear(duraton: 5 steps) -> cosine",
+        "step(factr: 0.1, at: 3 epochs)",
+        "step(factor: 0.1, at: [3 epochs])",
+        "warmup(5) -> cosine",
+        "warmup(0 epochs) -> step(factor: 0.1, at: 3 epochs)",
+    ] {
+        chain(phases);
+    }
+}
+
+#[test]
+fn an_expression_has_an_end() {
+    let long = "1 + ".repeat(100_000);
+    assert_eq!(
+        one(&format!("struct S; peak {long} 1; constant;")),
+        "this expression has too many terms",
+    );
+}
+
+#[test]
 fn every_mistake_is_reported_at_once() {
     let declaration = "
         pub struct S { base: f64 = 0.1 }
