@@ -39,6 +39,13 @@ fn digits_are_the_1797_of_the_file() {
         6_907_012
     );
     assert_eq!((all.iter().min(), all.iter().max()), (Some(&0), Some(&16)));
+    let (mean, std) = digits.moments();
+    let (first, second) = (
+        561_718.0 / 115_008.0 / 16.0,
+        6_907_012.0 / 115_008.0 / 256.0,
+    );
+    assert!((mean - first).abs() < 1e-12);
+    assert!((std * std - (second - first * first)).abs() < 1e-12);
     let weighted = (0..1797).map(|index| (index + 1) * digits.label(index).unwrap());
     assert_eq!(weighted.sum::<usize>(), 7_272_861);
     assert_eq!(digits.pixels(0).unwrap()[..8], [0, 0, 5, 13, 9, 1, 0, 0]);

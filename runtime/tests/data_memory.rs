@@ -18,7 +18,7 @@ fn address_space() -> Option<u64> {
 fn a_header_that_claims_billions_of_images_allocates_nothing() {
     let path = std::env::temp_dir().join(format!("kiln-{}-claim", std::process::id()));
     let before = address_space();
-    let refused = |magic, sizes: &[u32]| {
+    let refused = |magic, sizes: &[u32], place| {
         let header = [&[magic], sizes].concat();
         let header: Vec<u8> = header.iter().flat_map(|n| n.to_be_bytes()).collect();
         let bytes = [header, vec![0; 100]].concat();
@@ -30,18 +30,19 @@ fn a_header_that_claims_billions_of_images_allocates_nothing() {
                 0x0803 => idx_images(&path).map(drop),
                 _ => idx_labels(&path).map(drop),
             };
-            assert!(
-                matches!(outcome, Err(DataError::Format { .. })),
-                "{outcome:?}"
-            );
+            match outcome {
+                Err(DataError::Format { offset, .. }) => assert_eq!(offset, place),
+                other => panic!("{other:?}"),
+            }
         }
     };
-    refused(0x0803, &[u32::MAX, 28, 28]);
-    refused(0x0803, &[u32::MAX, u32::MAX, u32::MAX]);
-    refused(0x0801, &[u32::MAX]);
-    // Just within the limit of 1 GiB: a reader that believed it would show here.
-    refused(0x0803, &[1 << 10, 1 << 10, 1 << 10]);
-    refused(0x0801, &[1 << 30]);
+    // More than a file may hold: refused at the header's first size.
+    refused(0x0803, &[u32::MAX, 28, 28], 4);
+    refused(0x0803, &[u32::MAX, u32::MAX, u32::MAX], 4);
+    refused(0x0801, &[u32::MAX], 4);
+    // Just within that: what is there is read, and a reader that believed the header would show.
+    refused(0x0803, &[1 << 10, 1 << 10, 1 << 10], 116);
+    refused(0x0801, &[1 << 30], 108);
     let _ = fs::remove_file(&path);
 
     if let (Some(before), Some(after)) = (before, address_space()) {

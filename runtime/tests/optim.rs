@@ -1,13 +1,15 @@
 //! What a declared optimizer promises: which rule moves which parameter, what clipping does, what
 //! is refused, and that the state survives a checkpoint.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 use burn::module::{Module, Param};
 use burn::nn::{
     BatchNorm, BatchNormConfig, GroupNorm, GroupNormConfig, InstanceNorm, InstanceNormConfig,
     LayerNorm, LayerNormConfig, Linear, LinearConfig, RmsNorm, RmsNormConfig,
 };
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, FloatDType, Tensor};
 use kiln::optim::{
     Clip, Optimizer, OptimizerError, Recipe, Rule, Target, Update, clip_global_norm, global_norm,
 };
@@ -56,12 +58,15 @@ fn norms(device: &Device) -> Norms {
         group: GroupNormConfig::new(2, 4).init(device),
         instance: InstanceNormConfig::new(4).init(device),
         rms: RmsNormConfig::new(4).init(device),
-        blocks: vec![LinearConfig::new(4, 4).init(device), LinearConfig::new(4, 4).init(device)],
+        blocks: vec![
+            LinearConfig::new(4, 4).init(device),
+            LinearConfig::new(4, 4).init(device),
+        ],
         head: LinearConfig::new(4, 4).init(device),
     }
 }
 
-/// Gives every parameter of a model the gradient 1, and sees which of them a step moved.
+/// Gives every parameter of a model the gradient 1.
 struct Ones(GradientsParams);
 
 impl burn::module::ModuleVisitor for Ones {
@@ -93,42 +98,66 @@ impl burn::module::ModuleVisitor for Values {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.values.push((self.path.join("."), param.val().into_data().try_to_vec().unwrap()));
+        self.values.push((
+            self.path.join("."),
+            param.val().into_data().try_to_vec().unwrap(),
+        ));
     }
 }
 
 fn values<M: Module>(model: &M) -> Vec<(String, Vec<f32>)> {
-    let mut values = Values { path: Vec::new(), values: Vec::new() };
+    let mut values = Values {
+        path: Vec::new(),
+        values: Vec::new(),
+    };
     model.visit(&mut values);
     values.values
 }
 
 fn plain() -> Update {
-    Update::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 }
+    Update::Sgd {
+        momentum: 0.0,
+        nesterov: false,
+        weight_decay: 0.0,
+    }
 }
 
-/// A rule that holds a parameter whose gradient is 1 where it is, if it begins at 1:
-/// `w - γ(g + decay·w)` is 0 with γ = 1/2, decay = 1.
+/// Brings a parameter that is 1 to 0 where its gradient is 1: `w - γ(g + decay·w)` with γ = 1/2.
 fn to_zero() -> Update {
-    Update::Sgd { momentum: 0.0, nesterov: false, weight_decay: 1.0 }
+    Update::Sgd {
+        momentum: 0.0,
+        nesterov: false,
+        weight_decay: 1.0,
+    }
+}
+
+/// The paths of the parameters that are 0.
+fn zeros<M: Module>(model: &M) -> Vec<String> {
+    let zero = values(model)
+        .into_iter()
+        .filter(|(_, values)| values.iter().all(|v| *v == 0.0));
+    zero.map(|(path, _)| path).collect()
 }
 
 /// The paths of the parameters that a rule for `target` moves.
-fn moved(target: Target) -> Vec<String> {
-    let device = device();
-    let mut one = One;
-    let model = norms(&device).map(&mut one);
+fn moved<M: Module>(model: M, target: Target) -> Vec<String> {
+    let model = model.map(&mut One);
     let rules = vec![
-        Rule { update: plain(), targets: vec![] },
-        Rule { update: to_zero(), targets: vec![target] },
+        Rule {
+            update: plain(),
+            targets: vec![],
+        },
+        Rule {
+            update: to_zero(),
+            targets: vec![target],
+        },
     ];
     let mut updater = Recipe { rules, clip: None }.init(&model).unwrap();
     let grads = ones(&model);
-    let model = updater.step(0.5, model, grads);
-    let moved = values(&model).into_iter().filter(|(_, values)| values.iter().all(|v| *v == 0.0));
-    moved.map(|(path, _)| path).collect()
+    zeros(&updater.step(0.5, model, grads))
 }
 
+/// Makes every parameter 1.
 struct One;
 
 impl burn::module::ModuleMapper for One {
@@ -136,14 +165,18 @@ impl burn::module::ModuleMapper for One {
         let (id, tensor, mapper) = param.consume();
         let grad = tensor.is_require_grad();
         let tensor = tensor.inner().ones_like();
-        Param::from_mapped_value(id, Tensor::from_inner(tensor).set_require_grad(grad), mapper)
+        Param::from_mapped_value(
+            id,
+            Tensor::from_inner(tensor).set_require_grad(grad),
+            mapper,
+        )
     }
 }
 
 #[test]
 fn norm_means_every_parameter_of_every_normalisation_layer_of_burn() {
     assert_eq!(
-        moved(Target::Norm),
+        moved(norms(&device()), Target::Norm),
         [
             "batch.gamma",
             "batch.beta",
@@ -160,14 +193,54 @@ fn norm_means_every_parameter_of_every_normalisation_layer_of_burn() {
 
 #[test]
 fn bias_means_parameters_of_that_name() {
-    assert_eq!(moved(Target::Bias), ["blocks.0.bias", "blocks.1.bias", "head.bias"]);
+    assert_eq!(
+        moved(norms(&device()), Target::Bias),
+        ["blocks.0.bias", "blocks.1.bias", "head.bias"]
+    );
 }
 
 #[test]
 fn a_pattern_means_the_paths_that_it_matches() {
-    assert_eq!(moved(Target::Path("head.*".into())), ["head.weight", "head.bias"]);
-    assert_eq!(moved(Target::Path("blocks.*.weight".into())), ["blocks.0.weight", "blocks.1.weight"]);
-    assert_eq!(moved(Target::Path("blocks.1.bias".into())), ["blocks.1.bias"]);
+    assert_eq!(
+        moved(norms(&device()), Target::Path("head.*".into())),
+        ["head.weight", "head.bias"]
+    );
+    assert_eq!(
+        moved(norms(&device()), Target::Path("blocks.*.weight".into())),
+        ["blocks.0.weight", "blocks.1.weight"]
+    );
+    assert_eq!(
+        moved(norms(&device()), Target::Path("blocks.1.bias".into())),
+        ["blocks.1.bias"]
+    );
+}
+
+kiln::model! {
+    /// Its layers are named, so that their paths are known.
+    struct Declared { classes: usize = 3 }
+
+    input image: [1, 6, 6];
+    let body = image -> conv: conv2d(2, kernel: 3) -> scale: batch_norm -> relu;
+    let logits = body -> flatten -> head: linear(classes);
+    output logits;
+    loss cross_entropy;
+}
+
+#[test]
+fn a_declared_model_has_the_paths_and_kinds_that_its_labels_say() {
+    let model = DeclaredConfig::new().init(&device()).unwrap();
+    assert_eq!(
+        moved(model.clone(), Target::Norm),
+        ["scale.gamma", "scale.beta"]
+    );
+    assert_eq!(
+        moved(model.clone(), Target::Bias),
+        ["conv.bias", "head.bias"]
+    );
+    assert_eq!(
+        moved(model.clone(), Target::Path("head.*".into())),
+        ["head.weight", "head.bias"]
+    );
 }
 
 #[test]
@@ -175,15 +248,31 @@ fn the_last_rule_that_matches_wins() {
     let device = device();
     let model = norms(&device).map(&mut One);
     let rules = vec![
-        Rule { update: plain(), targets: vec![] },
-        Rule { update: to_zero(), targets: vec![Target::Bias] },
-        Rule { update: plain(), targets: vec![Target::Path("head.*".into())] },
+        Rule {
+            update: plain(),
+            targets: vec![],
+        },
+        Rule {
+            update: to_zero(),
+            targets: vec![Target::Bias],
+        },
+        Rule {
+            update: plain(),
+            targets: vec![Target::Path("head.*".into())],
+        },
     ];
     let mut updater = Recipe { rules, clip: None }.init(&model).unwrap();
     let grads = ones(&model);
     let model = updater.step(0.5, model, grads);
     let value = |layer: &Linear| {
-        layer.bias.as_ref().unwrap().val().into_data().try_to_vec::<f32>().unwrap()[0]
+        layer
+            .bias
+            .as_ref()
+            .unwrap()
+            .val()
+            .into_data()
+            .try_to_vec::<f32>()
+            .unwrap()[0]
     };
     assert_eq!(value(&model.blocks[0]), 0.0);
     assert_eq!(value(&model.head), 0.5);
@@ -195,11 +284,19 @@ fn a_recipe_is_the_declaration_with_its_numbers() {
     let expected = Recipe {
         rules: vec![
             Rule {
-                update: Update::Sgd { momentum: 0.5, nesterov: true, weight_decay: 5e-4 },
+                update: Update::Sgd {
+                    momentum: 0.5,
+                    nesterov: true,
+                    weight_decay: 5e-4,
+                },
                 targets: vec![],
             },
             Rule {
-                update: Update::Sgd { momentum: 0.5, nesterov: false, weight_decay: 0.0 },
+                update: Update::Sgd {
+                    momentum: 0.5,
+                    nesterov: false,
+                    weight_decay: 0.0,
+                },
                 targets: vec![Target::Bias, Target::Norm],
             },
         ],
@@ -224,20 +321,48 @@ fn numbers_may_be_reckoned_from_hyper_parameters() {
 fn what_a_configuration_file_may_hold_is_checked_at_init() {
     let device = device();
     let model = LinearConfig::new(2, 2).init(&device);
-    for found in [1.0, -0.1, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.999_999_999] {
-        let error = Momentum::new().with_momentum(found).init(&model).unwrap_err();
-        let OptimizerError::Range { parameter: "momentum", found: seen, .. } = error else {
+    for found in [
+        1.0,
+        -0.1,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        0.999_999_999,
+    ] {
+        let error = Momentum::new()
+            .with_momentum(found)
+            .init(&model)
+            .unwrap_err();
+        let OptimizerError::Range {
+            parameter: "momentum",
+            found: seen,
+            ..
+        } = error
+        else {
             panic!("{error}");
         };
         assert_eq!(seen.to_bits(), found.to_bits());
     }
     for found in [-1e-9, f64::NAN, f64::INFINITY, 1e39] {
         let error = Momentum::new().with_decay(found).init(&model).unwrap_err();
-        assert!(matches!(error, OptimizerError::Range { parameter: "weight_decay", .. }));
+        assert!(matches!(
+            error,
+            OptimizerError::Range {
+                parameter: "weight_decay",
+                ..
+            }
+        ));
     }
     let error = Momentum::new().with_momentum(0.0).init(&model).unwrap_err();
-    assert!(matches!(error, OptimizerError::NesterovWithoutMomentum { .. }), "{error}");
-    let error = Arithmetic::new().with_width(0).recipe().check().unwrap_err();
+    assert!(
+        matches!(error, OptimizerError::NesterovWithoutMomentum { .. }),
+        "{error}"
+    );
+    let error = Arithmetic::new()
+        .with_width(0)
+        .recipe()
+        .check()
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         "`weight_decay` of `update sgd(momentum: 0.9, nesterov: true, weight_decay: inf)` must be \
@@ -252,10 +377,23 @@ fn what_a_configuration_file_may_hold_is_checked_at_init() {
         (0.9, 0.9, 1e-8, -1.0, "weight_decay"),
     ] {
         for update in [
-            Update::Adam { beta_1, beta_2, epsilon, weight_decay },
-            Update::AdamW { beta_1, beta_2, epsilon, weight_decay },
+            Update::Adam {
+                beta_1,
+                beta_2,
+                epsilon,
+                weight_decay,
+            },
+            Update::AdamW {
+                beta_1,
+                beta_2,
+                epsilon,
+                weight_decay,
+            },
         ] {
-            let rules = vec![Rule { update, targets: vec![] }];
+            let rules = vec![Rule {
+                update,
+                targets: vec![],
+            }];
             let error = Recipe { rules, clip: None }.check().unwrap_err();
             assert!(
                 matches!(error, OptimizerError::Range { parameter, .. } if parameter == wrong),
@@ -267,18 +405,39 @@ fn what_a_configuration_file_may_hold_is_checked_at_init() {
         let mut recipe = Plain::new().recipe();
         recipe.clip = Some(Clip::GlobalNorm { max_norm });
         let error = recipe.check().unwrap_err();
-        assert!(matches!(error, OptimizerError::Range { parameter: "max_norm", .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                OptimizerError::Range {
+                    parameter: "max_norm",
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn a_recipe_without_a_rule_for_all_is_refused() {
-    let all = || Rule { update: plain(), targets: vec![] };
-    let bias = || Rule { update: plain(), targets: vec![Target::Bias] };
+    let all = || Rule {
+        update: plain(),
+        targets: vec![],
+    };
+    let bias = || Rule {
+        update: plain(),
+        targets: vec![Target::Bias],
+    };
     let check = |rules| Recipe { rules, clip: None }.check().unwrap_err();
     assert!(matches!(check(vec![]), OptimizerError::NoDefault { .. }));
-    assert!(matches!(check(vec![bias()]), OptimizerError::NoDefault { .. }));
-    assert!(matches!(check(vec![all(), bias(), all()]), OptimizerError::Hides { number: 3, .. }));
+    assert!(matches!(
+        check(vec![bias()]),
+        OptimizerError::NoDefault { .. }
+    ));
+    assert!(matches!(
+        check(vec![all(), bias(), all()]),
+        OptimizerError::Hides { number: 3, .. }
+    ));
 }
 
 #[test]
@@ -306,7 +465,10 @@ fn tied_parameters_are_refused_unless_they_are_frozen() {
     let device = device();
     let encoder = LinearConfig::new(2, 2).with_bias(false).init(&device);
     let _ = encoder.weight.val();
-    let tied = Tied { decoder: encoder.clone(), encoder };
+    let tied = Tied {
+        decoder: encoder.clone(),
+        encoder,
+    };
     // This is why: Burn moves one of the two, and they are tied no longer.
     let mut burns = burn::optim::SgdConfig::new().init();
     let stepped = burns.step(0.5, tied.clone(), ones(&tied));
@@ -322,7 +484,12 @@ fn tied_parameters_are_refused_unless_they_are_frozen() {
 fn a_clip_is_more_than_a_module_optimizer_of_burns_can_do() {
     let model = LinearConfig::new(2, 2).init(&device());
     let error = Momentum::new().module_optimizer(&model).err().unwrap();
-    assert_eq!(error, OptimizerError::NotInBurn { statement: "clip global_norm(1)".into() });
+    assert_eq!(
+        error,
+        OptimizerError::NotInBurn {
+            statement: "clip global_norm(1)".into()
+        }
+    );
     assert!(Plain::new().module_optimizer(&model).is_ok());
 }
 
@@ -333,14 +500,24 @@ fn with_gradients(weight: [[f32; 2]; 2], bias: [f32; 2]) -> (Linear, GradientsPa
     let plain = device.inner();
     let mut grads = GradientsParams::new();
     grads.register(model.weight.id, Tensor::<2>::from_floats(weight, &plain));
-    grads.register(model.bias.as_ref().unwrap().id, Tensor::<1>::from_floats(bias, &plain));
+    grads.register(
+        model.bias.as_ref().unwrap().id,
+        Tensor::<1>::from_floats(bias, &plain),
+    );
     (model, grads)
 }
 
 fn gradients(model: &Linear, grads: &GradientsParams) -> Vec<f32> {
     let weight = grads.get::<2>(model.weight.id).unwrap().into_data();
-    let bias = grads.get::<1>(model.bias.as_ref().unwrap().id).unwrap().into_data();
-    [weight.try_to_vec::<f32>().unwrap(), bias.try_to_vec().unwrap()].concat()
+    let bias = grads
+        .get::<1>(model.bias.as_ref().unwrap().id)
+        .unwrap()
+        .into_data();
+    [
+        weight.try_to_vec::<f32>().unwrap(),
+        bias.try_to_vec().unwrap(),
+    ]
+    .concat()
 }
 
 fn norm(model: &Linear, grads: &GradientsParams) -> f32 {
@@ -356,12 +533,38 @@ fn the_global_norm_is_that_of_all_gradients_together() {
 }
 
 #[test]
+fn half_precision_gradients_are_summed_in_single_precision() {
+    let device = device();
+    let model = LinearConfig::new(2, 2).with_bias(false).init(&device);
+    let mut grads = GradientsParams::new();
+    let grad = Tensor::<2>::from_floats([[300.0, 400.0], [0.0, 0.0]], &device.inner());
+    grads.register(model.weight.id, grad.cast(FloatDType::F16));
+    assert_eq!(norm(&model, &grads), 500.0);
+    let clipped = clip_global_norm(&model, grads, 5.0)
+        .get::<2>(model.weight.id)
+        .unwrap();
+    assert_eq!(clipped.dtype(), DType::F16);
+    let clipped = clipped
+        .cast(FloatDType::F32)
+        .into_data()
+        .try_to_vec::<f32>()
+        .unwrap();
+    assert!(
+        (clipped[0] - 3.0).abs() < 2e-3 && (clipped[1] - 4.0).abs() < 2e-3,
+        "{clipped:?}"
+    );
+}
+
+#[test]
 fn clipping_keeps_the_direction_and_ends_at_the_bound() {
     let (model, grads) = with_gradients([[2.0, 4.0], [4.0, 8.0]], [10.0, -5.0]);
     let clipped = clip_global_norm(&model, grads, 3.0);
     let expected = [2.0, 4.0, 4.0, 8.0, 10.0, -5.0].map(|g: f64| g * 3.0 / (15.0 + 1e-6));
     for (found, expected) in gradients(&model, &clipped).iter().zip(expected) {
-        assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} {expected}");
+        assert!(
+            (f64::from(*found) - expected).abs() < 1e-6,
+            "{found} {expected}"
+        );
     }
     assert!((norm(&model, &clipped) - 3.0).abs() < 1e-6);
 }
@@ -379,7 +582,10 @@ fn gradients_below_the_bound_come_back_bit_for_bit() {
 #[test]
 fn zero_gradients_stay_zero_and_what_is_not_a_number_stays_visible() {
     let (model, grads) = with_gradients([[0.0; 2]; 2], [0.0; 2]);
-    assert_eq!(gradients(&model, &clip_global_norm(&model, grads, 1.0)), [0.0; 6]);
+    assert_eq!(
+        gradients(&model, &clip_global_norm(&model, grads, 1.0)),
+        [0.0; 6]
+    );
 
     let (model, grads) = with_gradients([[1.0, f32::NAN], [1.0, 1.0]], [1.0; 2]);
     let clipped = gradients(&model, &clip_global_norm(&model, grads, 1.0));
@@ -388,7 +594,10 @@ fn zero_gradients_stay_zero_and_what_is_not_a_number_stays_visible() {
     // PyTorch: ∞ · 0 is not a number, the others become 0.
     let (model, grads) = with_gradients([[1.0, f32::INFINITY], [1.0, 1.0]], [1.0; 2]);
     let clipped = gradients(&model, &clip_global_norm(&model, grads, 1.0));
-    assert!(clipped[1].is_nan() && clipped[0] == 0.0 && clipped[5] == 0.0, "{clipped:?}");
+    assert!(
+        clipped[1].is_nan() && clipped[0] == 0.0 && clipped[5] == 0.0,
+        "{clipped:?}"
+    );
 }
 
 #[test]
@@ -410,17 +619,32 @@ fn running_statistics_are_nobodys_to_update() {
     let grads = ones(&model);
     let after = values(&updater.step(0.1, model, grads));
     for (before, after) in before.iter().zip(&after) {
-        assert_eq!(before == after, before.0.contains("running"), "{}", before.0);
+        assert_eq!(
+            before == after,
+            before.0.contains("running"),
+            "{}",
+            before.0
+        );
     }
 }
 
 /// One layer decayed and one not, so that a rule lost on the way shows in the weights.
 fn two_rules() -> Recipe {
-    let fast = Update::Sgd { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+    let fast = Update::Sgd {
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 0.0,
+    };
     Recipe {
         rules: vec![
-            Rule { update: Momentum::new().recipe().rules[0].update.clone(), targets: vec![] },
-            Rule { update: fast, targets: vec![Target::Path("head.*".into())] },
+            Rule {
+                update: Momentum::new().recipe().rules[0].update.clone(),
+                targets: vec![],
+            },
+            Rule {
+                update: fast,
+                targets: vec![Target::Path("head.*".into())],
+            },
         ],
         clip: Some(Clip::GlobalNorm { max_norm: 1.0 }),
     }
@@ -434,7 +658,10 @@ fn a_run_resumed_from_records_goes_on_as_if_it_had_not_stopped() {
     let grads = ones(&model);
     let model = updater.step(0.1, model, grads);
 
-    let saved = (model.clone().into_record(), updater.to_record().into_bytes().unwrap());
+    let saved = (
+        model.clone().into_record(),
+        updater.to_record().into_bytes().unwrap(),
+    );
     // A fresh model has identities of its own; loading the record gives it the saved ones.
     let fresh = norms(&device);
     let resumed = two_rules().init(&fresh).unwrap();
@@ -451,11 +678,33 @@ fn a_run_resumed_from_records_goes_on_as_if_it_had_not_stopped() {
 fn the_record_of_another_optimizer_is_refused() {
     let device = device();
     let model = LinearConfig::new(2, 2).init(&device);
-    let adam = Update::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: 0.0 };
-    let rules = vec![Rule { update: adam, targets: vec![] }];
+    let adam = Update::Adam {
+        beta_1: 0.9,
+        beta_2: 0.999,
+        epsilon: 1e-8,
+        weight_decay: 0.0,
+    };
+    let rules = vec![Rule {
+        update: adam,
+        targets: vec![],
+    }];
     let mut adam = Recipe { rules, clip: None }.init(&model).unwrap();
     let grads = ones(&model);
     let model = adam.step(0.1, model, grads);
-    let error = Plain::new().init(&model).unwrap().load_record(adam.to_record()).unwrap_err();
-    assert!(matches!(error, OptimizerError::Record { found: 4, used: 0, .. }), "{error}");
+    let error = Plain::new()
+        .init(&model)
+        .unwrap()
+        .load_record(adam.to_record())
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            OptimizerError::Record {
+                found: 4,
+                used: 0,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }

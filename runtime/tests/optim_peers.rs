@@ -1,6 +1,8 @@
 //! Optimizers against PyTorch: `tests/peers/optimizers.py` recorded what they do to a small
 //! network, and the same network is trained here.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::optim::GradientsParams;
@@ -67,7 +69,12 @@ impl Network {
 }
 
 fn numbers(value: &Value) -> Vec<f32> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap() as f32).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|number| number.as_f64().unwrap() as f32)
+        .collect()
 }
 
 fn tensor<const D: usize>(value: &Value, shape: [usize; D], device: &Device) -> Tensor<D> {
@@ -107,16 +114,24 @@ fn recipe(case: &Value) -> Recipe {
         "adam" if by_default => AdamByDefault::new().recipe(),
         "adamw" if by_default => AdamWByDefault::new().recipe(),
         "adam" => {
-            let (decay, bias) = (number("weight_decay", 0.0), bias_number("weight_decay", 0.0));
+            let (decay, bias) = (
+                number("weight_decay", 0.0),
+                bias_number("weight_decay", 0.0),
+            );
             Adam::new(beta_1, beta_2, epsilon, decay, bias).recipe()
         }
         "adamw" => {
-            let (decay, bias) = (number("weight_decay", 0.01), bias_number("weight_decay", 0.01));
+            let (decay, bias) = (
+                number("weight_decay", 0.01),
+                bias_number("weight_decay", 0.01),
+            );
             AdamW::new(beta_1, beta_2, epsilon, decay, bias).recipe()
         }
         other => unreachable!("the record holds a rule `{other}`"),
     };
-    recipe.clip = case["max_norm"].as_f64().map(|max_norm| Clip::GlobalNorm { max_norm });
+    recipe.clip = case["max_norm"]
+        .as_f64()
+        .map(|max_norm| Clip::GlobalNorm { max_norm });
     recipe
 }
 
@@ -138,7 +153,9 @@ fn weights_are_pytorchs_after_1_10_and_50_steps() {
             let grads = network.loss(x.clone(), y.clone()).backward();
             let grads = GradientsParams::from_grads(grads, &network);
             network = updater.step(case["lr"].as_f64().unwrap(), network, grads);
-            let Some(expected) = case["weights"][step.to_string()].as_array() else { continue };
+            let Some(expected) = case["weights"][step.to_string()].as_array() else {
+                continue;
+            };
             for (found, expected) in network.weights().iter().zip(expected) {
                 for (found, expected) in found.iter().zip(numbers(expected)) {
                     worst = worst.max((found - expected).abs());

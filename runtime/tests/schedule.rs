@@ -51,11 +51,13 @@ fn plan(phases: impl Into<Vec<Phase>>) -> Plan {
 }
 
 fn rate(phases: impl Into<Vec<Phase>>) -> Rate {
-    plan(phases).over(&HORIZON).unwrap()
+    plan(phases).over(&HORIZON).expect("a plan that holds")
 }
 
 fn refused(plan: &Plan) -> String {
-    plan.over(&HORIZON).unwrap_err().to_string()
+    plan.over(&HORIZON)
+        .expect_err("a plan that does not hold")
+        .to_string()
 }
 
 #[test]
@@ -225,12 +227,51 @@ fn a_milestone_acts_on_the_step_it_names() {
 
 #[test]
 fn the_last_factor_is_held() {
-    let rate = rate([Phase::Cosine {
-        duration: Some(Time::Epochs(5.0)),
-        to: 0.1,
-    }]);
-    for step in [500, 501, 750, 1000, 100_000, u64::MAX] {
-        assert_eq!(rate.at(step), 0.1);
+    let duration = Time::Epochs(5.0);
+    let last = [
+        Phase::Warmup {
+            duration,
+            from: 0.0,
+        },
+        Phase::Linear {
+            duration: Some(duration),
+            from: 1.0,
+            to: 0.1,
+        },
+        Phase::Cosine {
+            duration: Some(duration),
+            to: 0.1,
+        },
+        Phase::Exponential {
+            duration: Some(duration),
+            factor: 0.1,
+            every: duration,
+        },
+    ];
+    for (phase, held) in last.into_iter().zip([1.0, 0.1, 0.1, 0.1]) {
+        let rate = rate([phase]);
+        for step in [500, 501, 750, 1000, 100_000, u64::MAX] {
+            assert_eq!(rate.at(step), held);
+        }
+    }
+}
+
+#[test]
+fn a_period_shorter_than_any_number_of_steps_is_still_a_rate() {
+    let every = Time::Percent(f64::from_bits(1));
+    for (factor, then) in [(0.5, 0.0), (1.0, 1.0)] {
+        let plan = plan([Phase::Exponential {
+            duration: None,
+            factor,
+            every,
+        }]);
+        let rate = plan
+            .over(&Horizon {
+                steps: 1,
+                ..HORIZON
+            })
+            .unwrap();
+        assert_eq!([rate.at(0), rate.at(1)], [1.0, then]);
     }
 }
 
@@ -253,19 +294,12 @@ fn a_phase_without_a_duration_lasts_until_the_end_of_training() {
 
 #[test]
 fn a_time_that_is_a_whole_step_but_for_rounding_is_that_step() {
-    let horizon = Horizon {
-        steps: 30,
-        steps_per_epoch: 30,
-        batch: 1,
-    };
-    for at in [Time::Epochs(0.1), Time::Percent(10.0), Time::Steps(3.0)] {
-        let rate = plan([Phase::Step {
+    for at in [Time::Epochs(0.07), Time::Percent(0.7), Time::Steps(7.0)] {
+        let rate = rate([Phase::Step {
             factor: 0.5,
             at: vec![at],
-        }])
-        .over(&horizon)
-        .unwrap();
-        assert_eq!([rate.at(2), rate.at(3)], [1.0, 0.5]);
+        }]);
+        assert_eq!([rate.at(6), rate.at(7)], [1.0, 0.5]);
     }
     // 7 steps: 0.35 and 6.65 of them fill the training.
     let horizon = Horizon {

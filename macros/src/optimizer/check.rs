@@ -1,5 +1,7 @@
 //! Statements to the IR: every mistake is reported at its own token, and what is right goes on.
 
+use proc_macro2::Ident;
+
 use super::ir::{Recipe, Rule, Target};
 use super::parse::{self, Declaration, Statement};
 use super::rules::{self, RULES, Range, Value};
@@ -8,6 +10,9 @@ use crate::suggest;
 use crate::syntax::{Bound, Call, Expr, Head, HyperType, Number};
 
 const KINDS: [&str; 2] = ["bias", "norm"];
+
+/// Where a rule stands, and its targets as written; `None` for a rule for all parameters.
+type Place<'a> = (Pos, Option<&'a [parse::Target]>);
 
 /// What `declaration` says. Where something is wrong, the report says so, and the result is empty.
 pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a> {
@@ -19,6 +24,7 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
     for statement in &declaration.statements {
         match statement {
             Statement::Update { call, targets, pos } => {
+                let targets = targets.as_deref();
                 places.push((*pos, targets));
                 match rule(call, targets, head, report) {
                     Some(rule) => recipe.rules.push(rule),
@@ -43,20 +49,27 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
     if report.is_clean() {
         every_hyper_is_used(&recipe, head, report);
     }
-    if report.is_clean() { recipe } else { Recipe::default() }
+    if report.is_clean() {
+        recipe
+    } else {
+        Recipe::default()
+    }
 }
 
 fn rule<'a>(
     call: &'a Call,
-    targets: &[parse::Target],
+    targets: Option<&[parse::Target]>,
     head: &'a Head,
     report: &'a Report,
 ) -> Option<Rule<'a>> {
-    let targets = self::targets(targets, report);
+    let targets = self::targets(targets.unwrap_or_default(), report);
     let Some(rule) = RULES.iter().find(|rule| call.name == rule.name) else {
         let names = RULES.iter().map(|rule| rule.name);
         let hint = suggest::hint(&call.name.to_string(), "the update rules are", names);
-        report.error(&call.name, format!("unknown update rule `{}`{hint}", call.name));
+        report.error(
+            &call.name,
+            format!("unknown update rule `{}`{hint}", call.name),
+        );
         return None;
     };
     let bound = rule.signature.bind(call, head, report);
@@ -67,13 +80,20 @@ fn rule<'a>(
             Value::Flag { needs, .. } => flag(&bound, rule, param.name, needs, head, report),
         });
     }
-    Some(Rule { rule, values, targets })
+    Some(Rule {
+        rule,
+        values,
+        targets,
+    })
 }
 
 fn clip<'a>(call: &'a Call, head: &'a Head, report: &'a Report) -> Option<&'a Expr> {
     if call.name != rules::CLIP {
         let hint = suggest::hint(&call.name.to_string(), "there is", [rules::CLIP]);
-        report.error(&call.name, format!("unknown way of clipping `{}`{hint}", call.name));
+        report.error(
+            &call.name,
+            format!("unknown way of clipping `{}`{hint}", call.name),
+        );
         return None;
     }
     let bound = rules::CLIP_SIGNATURE.bind(call, head, report);
@@ -89,10 +109,15 @@ fn number<'a>(
     report: &Report,
 ) -> Option<&'a Expr> {
     let expr = bound.float(name)?;
+    if bound.value(name).is_some_and(|value| value.unit.is_some()) {
+        return Some(expr);
+    }
     let names = expr.names();
-    let known = names.iter().all(|name| head.hypers.iter().any(|hyper| {
-        hyper.text() == *name && hyper.default.is_some()
-    }));
+    let known = names.iter().all(|name| {
+        head.hypers
+            .iter()
+            .any(|hyper| hyper.text() == *name && hyper.default.is_some())
+    });
     let value = expr.eval_float(&|name| head.default_of(name).map(Number::float));
     let expected = range.described();
     let with = match names.as_slice() {
@@ -105,7 +130,10 @@ fn number<'a>(
             report.error(expr.pos, message);
         }
         None if known => {
-            report.error(expr.pos, format!("`{name}` must be {expected}, found no number{with}"));
+            report.error(
+                expr.pos,
+                format!("`{name}` must be {expected}, found no number{with}"),
+            );
         }
         _ => {}
     }
@@ -123,9 +151,9 @@ fn flag<'a>(
 ) -> Option<&'a Expr> {
     let expr = bound.expr(name, HyperType::Bool)?;
     let needed = match bound.value(needs) {
-        Some(value) => value.expr().and_then(|expr| {
-            expr.eval_float(&|name| head.default_of(name).map(Number::float))
-        }),
+        Some(value) => value
+            .expr()
+            .and_then(|expr| expr.eval_float(&|name| head.default_of(name).map(Number::float))),
         None => rule.default_of(needs),
     };
     if expr.truth(head) == Some(true) && needed == Some(0.0) {
@@ -141,35 +169,40 @@ fn flag<'a>(
 fn targets(targets: &[parse::Target], report: &Report) -> Vec<Target> {
     let mut found = Vec::new();
     for target in targets {
-        let known = match target {
-            parse::Target::Kind(name) if name == "bias" => Target::Bias,
-            parse::Target::Kind(name) if name == "norm" => Target::Norm,
-            parse::Target::Kind(name) => {
-                let hint = suggest::hint(&name.to_string(), "the kinds are", KINDS);
-                let message = format!(
-                    "unknown kind of parameter `{name}`{hint} A path is written in quotes: \"{name}.*\"",
-                );
-                report.error(name, message);
-                continue;
-            }
-            parse::Target::Path(path) => match pattern(&path.value()) {
-                Ok(pattern) => Target::Path(pattern),
-                Err(message) => {
-                    report.error(path.span(), message);
-                    continue;
-                }
-            },
+        let (known, pos, text) = match target {
+            parse::Target::Kind(name) => (kind(name), name.span(), name.to_string()),
+            parse::Target::Path(path) => (pattern(&path.value()), path.span(), path.value()),
+            parse::Target::Unread => continue,
         };
-        if found.contains(&known) {
-            report.error(target.pos(), "this is said twice");
+        match known {
+            Ok(known) if found.contains(&known) => {
+                report.error(pos, format!("`{text}` is said twice"))
+            }
+            Ok(known) => found.push(known),
+            Err(message) => report.error(pos, message),
         }
-        found.push(known);
     }
     found
 }
 
+fn kind(name: &Ident) -> Result<Target, String> {
+    match name.to_string().as_str() {
+        "bias" => Ok(Target::Bias),
+        "norm" => Ok(Target::Norm),
+        word => {
+            let hint = suggest::hint(word, "the kinds are", KINDS);
+            let quotes = if hint.ends_with('?') {
+                String::new()
+            } else {
+                format!(", and a path is written in quotes: \"{word}.*\"")
+            };
+            Err(format!("unknown kind of parameter `{word}`{hint}{quotes}"))
+        }
+    }
+}
+
 /// `text`, if a path could match it.
-fn pattern(text: &str) -> Result<String, String> {
+fn pattern(text: &str) -> Result<Target, String> {
     if text.is_empty() {
         return Err("this pattern is empty and matches no parameter; `*` alone matches all".into());
     }
@@ -180,11 +213,11 @@ fn pattern(text: &str) -> Result<String, String> {
              for any run of characters",
             letter.escape_debug(),
         )),
-        None => Ok(text.into()),
+        None => Ok(Target::Path(text.into())),
     }
 }
 
-fn default_comes_first(places: &[(Pos, &Vec<parse::Target>)], head: &Head, report: &Report) {
+fn default_comes_first(places: &[Place], head: &Head, report: &Report) {
     let Some(((_, first), rest)) = places.split_first() else {
         let message = format!(
             "`{}` does not say how parameters are updated; write `update sgd(momentum: 0.9);`",
@@ -193,9 +226,9 @@ fn default_comes_first(places: &[(Pos, &Vec<parse::Target>)], head: &Head, repor
         report.error(head, message);
         return;
     };
-    let mut default = first.is_empty();
+    let mut default = first.is_none();
     for (pos, targets) in rest {
-        if !targets.is_empty() {
+        if targets.is_some() {
             continue;
         }
         let message = if default {
@@ -210,22 +243,27 @@ fn default_comes_first(places: &[(Pos, &Vec<parse::Target>)], head: &Head, repor
     }
     if !default {
         let (pos, _) = places[0];
-        let message = "the first rule must be for all parameters; write one without `for` before it";
+        let message =
+            "the first rule must be for all parameters; write one without `for` before it";
         report.error(pos, message);
     }
 }
 
-fn every_rule_can_win(rules: &[Rule], places: &[(Pos, &Vec<parse::Target>)], report: &Report) {
+fn every_rule_can_win(rules: &[Rule], places: &[Place], report: &Report) {
     for (i, (rule, (pos, targets))) in rules.iter().zip(places).enumerate() {
-        // A rule whose targets were all refused has none left, and is no default.
-        let written = rule.targets.len() == targets.len();
+        // What was refused among its targets may be what a rule can win.
+        let whole = rule.targets.len() == targets.map_or(0, <[_]>::len);
         let later = rules[i + 1..].iter().flat_map(|rule| &rule.targets);
         let later: Vec<&Target> = later.collect();
         let hidden = match rule.targets.as_slice() {
-            [] => later.iter().any(|later| **later == Target::Path("*".into())),
-            targets => targets.iter().all(|target| later.iter().any(|later| later.covers(target))),
+            [] => later
+                .iter()
+                .any(|later| **later == Target::Path("*".into())),
+            targets => targets
+                .iter()
+                .all(|target| later.iter().any(|later| later.covers(target))),
         };
-        if written && hidden {
+        if whole && hidden {
             let message = "this rule never wins: the rules behind it match all that it matches, and \
                            the last rule that matches wins";
             report.error(*pos, message);
@@ -235,8 +273,15 @@ fn every_rule_can_win(rules: &[Rule], places: &[(Pos, &Vec<parse::Target>)], rep
 
 fn every_hyper_is_used(recipe: &Recipe, head: &Head, report: &Report) {
     let values = recipe.rules.iter().flat_map(|rule| &rule.values).flatten();
-    let used: Vec<String> = values.chain(&recipe.max_norm).flat_map(|expr| expr.names()).collect();
-    for hyper in head.hypers.iter().filter(|hyper| !used.contains(&hyper.text())) {
+    let used: Vec<String> = values
+        .chain(&recipe.max_norm)
+        .flat_map(|expr| expr.names())
+        .collect();
+    for hyper in head
+        .hypers
+        .iter()
+        .filter(|hyper| !used.contains(&hyper.text()))
+    {
         let message = format!("the hyper-parameter `{}` is never used", hyper.name);
         report.error(&hyper.name, message);
     }
@@ -244,7 +289,11 @@ fn every_hyper_is_used(recipe: &Recipe, head: &Head, report: &Report) {
 
 impl rules::Rule {
     fn default_of(&self, name: &str) -> Option<f64> {
-        let at = self.signature.params.iter().position(|param| param.name == name)?;
+        let at = self
+            .signature
+            .params
+            .iter()
+            .position(|param| param.name == name)?;
         match self.values[at] {
             Value::Number { default, .. } => Some(default),
             Value::Flag { .. } => None,
@@ -266,10 +315,16 @@ impl Target {
 /// Whether `pattern` matches every path that the pattern `path` matches: a star of `path` is a
 /// letter here that only a star matches.
 fn matches(pattern: &str, path: &str) -> bool {
-    let Some((start, mut pattern)) = pattern.split_once('*') else { return pattern == path };
-    let Some(mut path) = path.strip_prefix(start) else { return false };
+    let Some((start, mut pattern)) = pattern.split_once('*') else {
+        return pattern == path;
+    };
+    let Some(mut path) = path.strip_prefix(start) else {
+        return false;
+    };
     while let Some((part, rest)) = pattern.split_once('*') {
-        let Some(at) = path.find(part) else { return false };
+        let Some(at) = path.find(part) else {
+            return false;
+        };
         path = &path[at + part.len()..];
         pattern = rest;
     }

@@ -11,8 +11,17 @@ use crate::syntax::{Config, Expr, Head};
 /// has a mistake, and its types are only there so that their users do not fail as well.
 pub fn tokens(head: &Head, recipe: &Recipe) -> TokenStream {
     let name = &head.name;
-    let config = Config { head, name, attrs: &head.attrs }.expand();
-    let plain = Rule { rule: &RULES[0], values: vec![None; RULES[0].values.len()], targets: Vec::new() };
+    let config = Config {
+        head,
+        name,
+        attrs: &head.attrs,
+    }
+    .expand();
+    let plain = Rule {
+        rule: &RULES[0],
+        values: vec![None; RULES[0].values.len()],
+        targets: Vec::new(),
+    };
     let rules: Vec<TokenStream> = match recipe.rules.as_slice() {
         [] => vec![rule(&plain, head)],
         rules => rules.iter().map(|one| rule(one, head)).collect(),

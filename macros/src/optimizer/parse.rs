@@ -1,6 +1,6 @@
 //! Tokens to statements. What a statement says is checked later; here it only has to have a form.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::{LitStr, Token};
@@ -19,7 +19,11 @@ pub struct Declaration {
 
 pub enum Statement {
     /// `update rule(..) for target, ..`
-    Update { call: Call, targets: Vec<Target>, pos: Pos },
+    Update {
+        call: Call,
+        targets: Option<Vec<Target>>,
+        pos: Pos,
+    },
     /// `clip rule(..)`
     Clip { call: Call, pos: Pos },
 }
@@ -27,6 +31,8 @@ pub enum Statement {
 pub enum Target {
     Kind(Ident),
     Path(LitStr),
+    /// What cannot be read, and was reported.
+    Unread,
 }
 
 const STATEMENTS: [&str; 2] = ["update", "clip"];
@@ -44,27 +50,30 @@ pub fn declaration(input: ParseStream, report: &Report) -> syn::Result<Declarati
             None => broken = true,
         }
     }
-    Ok(Declaration { head, statements, broken })
+    Ok(Declaration {
+        head,
+        statements,
+        broken,
+    })
 }
 
 impl Statement {
     fn parse(input: ParseStream, report: &Report) -> syn::Result<Statement> {
         let keyword = Ident::parse_any(input).map_err(|error| {
             let known = suggest::list(&STATEMENTS);
-            syn::Error::new(error.span(), format!("expected a statement, one of {known}"))
+            syn::Error::new(
+                error.span(),
+                format!("expected a statement, one of {known}"),
+            )
         })?;
         let word = keyword.to_string();
         match word.as_str() {
             "update" => {
                 let call = Call::parse(input, report)?;
-                let mut targets = Vec::new();
+                let mut targets = None;
                 if input.peek(Token![for]) {
                     input.parse::<Token![for]>()?;
-                    targets.push(Target::parse(input)?);
-                    while input.peek(Token![,]) {
-                        input.parse::<Token![,]>()?;
-                        targets.push(Target::parse(input)?);
-                    }
+                    targets = Some(self::targets(input, report));
                 }
                 let pos = Pos::from(&keyword).to(call.pos);
                 Ok(Statement::Update { call, targets, pos })
@@ -87,6 +96,26 @@ impl Statement {
     }
 }
 
+/// The targets of a rule; what cannot be read is reported, and the others are read.
+fn targets(input: ParseStream, report: &Report) -> Vec<Target> {
+    let mut targets = Vec::new();
+    loop {
+        match Target::parse(input) {
+            Ok(target) => targets.push(target),
+            Err(error) => {
+                report.syn(error);
+                targets.push(Target::Unread);
+                while !(input.is_empty() || input.peek(Token![,]) || input.peek(Token![;])) {
+                    let _ = input.parse::<TokenTree>();
+                }
+            }
+        }
+        if input.parse::<Token![,]>().is_err() {
+            return targets;
+        }
+    }
+}
+
 impl Target {
     fn parse(input: ParseStream) -> syn::Result<Target> {
         if input.peek(LitStr) {
@@ -96,12 +125,5 @@ impl Target {
             return Ok(Target::Kind(input.call(Ident::parse_any)?));
         }
         Err(input.error("expected `bias`, `norm` or a path in quotes such as \"head.*\""))
-    }
-
-    pub fn pos(&self) -> Pos {
-        match self {
-            Target::Kind(name) => name.into(),
-            Target::Path(path) => path.span().into(),
-        }
     }
 }

@@ -13,9 +13,15 @@ pub struct Rule {
 
 #[derive(Clone, Copy)]
 pub enum Value {
-    Number { default: f64, range: Range },
+    Number {
+        default: f64,
+        range: Range,
+    },
     /// `needs` names a number that has to be above 0 where the flag is on.
-    Flag { default: bool, needs: &'static str },
+    Flag {
+        default: bool,
+        needs: &'static str,
+    },
 }
 
 /// The range of a number. Burn keeps these numbers in single precision, so they are looked at
@@ -90,6 +96,8 @@ rules! {
 }
 
 pub const CLIP: &str = "global_norm";
-pub const CLIP_SIGNATURE: Signature =
-    Signature { params: &[Param::required("max_norm")], positional: 1 };
+pub const CLIP_SIGNATURE: Signature = Signature {
+    params: &[Param::required("max_norm")],
+    positional: 1,
+};
 pub const CLIP_RANGE: Range = Range::Positive;

@@ -1,0 +1,457 @@
+//! What is said about each mistake, and that nothing makes the macro panic.
+
+use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+
+use super::expand;
+
+/// The messages of the `compile_error!`s in `tokens`.
+fn messages(tokens: TokenStream) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut after_error = false;
+    for token in tokens {
+        match token {
+            TokenTree::Ident(name) => after_error = name == "compile_error",
+            TokenTree::Group(group) => {
+                if std::mem::take(&mut after_error) {
+                    let message: syn::LitStr = syn::parse2(group.stream()).unwrap();
+                    found.push(message.value());
+                } else {
+                    found.extend(messages(group.stream()));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn expanded(source: &str) -> TokenStream {
+    expand(source.parse().unwrap())
+}
+
+/// The mistakes of a declaration with these statements and a hyper-parameter or two.
+#[track_caller]
+fn mistakes(statements: &str) -> Vec<String> {
+    let uses = "struct O { m: f64 = 0.9, big: f64 = 1.5, n: usize = 3, on: bool = true }";
+    messages(expanded(&format!("{uses} {statements}")))
+}
+
+#[track_caller]
+fn assert_mistakes(statements: &str, expected: &[&str]) {
+    assert_eq!(mistakes(statements), expected);
+}
+
+#[test]
+fn a_declaration_without_a_mistake_has_none() {
+    for source in [
+        "struct A; update sgd();",
+        "pub struct A {} update adam;",
+        "pub(crate) struct A { m: f64 } update sgd(momentum: m, nesterov: true);",
+        "struct A { f: bool = false } update sgd(nesterov: f);",
+        "struct A { w: usize = 2 } update sgd(weight_decay: 1 / w) ; clip global_norm(w);",
+        "struct A; update adamw(weight_decay: 0); update sgd() for bias, norm, \"head.*\",\"a\";",
+        "struct A; update sgd(momentum: (1 + 8) / 10, nesterov: true); clip global_norm(max_norm: 2);",
+        "struct A; update sgd; update sgd for \"a.*\"; update sgd for \"a.b\";",
+    ] {
+        assert_eq!(messages(expanded(source)), Vec::<String>::new(), "{source}");
+    }
+}
+
+#[test]
+fn a_declaration_needs_a_rule_for_all_parameters_first() {
+    assert_mistakes(
+        "",
+        &["`O` does not say how parameters are updated; write `update sgd(momentum: 0.9);`"],
+    );
+    assert_mistakes(
+        "update sgd() for bias;",
+        &["the first rule must be for all parameters; write one without `for` before it"],
+    );
+    assert_mistakes(
+        "update sgd() for bias; update sgd();",
+        &[
+            "this rule is for all parameters and hides the rules before it, because the last rule \
+           that matches wins; write it first",
+        ],
+    );
+    assert_mistakes(
+        "update sgd(); update adam() for bias; update sgd(momentum: m);",
+        &[
+            "this is the second rule for all parameters, and the last rule that matches wins: the \
+           rules before it would never be used; keep one, or say what this one is `for`",
+        ],
+    );
+}
+
+#[test]
+fn a_rule_that_never_wins_is_refused() {
+    const NEVER: &str = "this rule never wins: the rules behind it match all that it matches, and \
+                         the last rule that matches wins";
+    for statements in [
+        "update sgd(); update sgd() for bias; update adam() for norm, bias;",
+        "update sgd(); update sgd() for bias, norm; update adam() for norm; update adam() for bias;",
+        "update sgd(); update sgd() for \"head.out.*\"; update adam() for \"head.*\";",
+        "update sgd(); update adam() for \"*\";",
+        "update sgd(); update sgd() for \"a\"; update sgd() for \"*a*\";",
+    ] {
+        assert_mistakes(statements, &[NEVER]);
+    }
+}
+
+#[test]
+fn unknown_words_are_met_with_the_nearest_known_one() {
+    assert_mistakes(
+        "updte sgd();",
+        &["unknown statement `updte`; did you mean `update`?"],
+    );
+    assert_mistakes(
+        "update sgd(); weigh it;",
+        &["unknown statement `weigh`; an optimizer is made of: `update`, `clip`"],
+    );
+    assert_mistakes(
+        "update sdg();",
+        &["unknown update rule `sdg`; did you mean `sgd`?"],
+    );
+    assert_mistakes(
+        "update lars();",
+        &["unknown update rule `lars`; the update rules are: `sgd`, `adam`, `adamw`"],
+    );
+    assert_mistakes(
+        "update sgd(); clip globl_norm(1);",
+        &["unknown way of clipping `globl_norm`; did you mean `global_norm`?"],
+    );
+    assert_mistakes(
+        "update sgd(momentm: m);",
+        &["`sgd` has no parameter `momentm`; did you mean `momentum`?"],
+    );
+    assert_mistakes(
+        "update sgd(momentum: decay);",
+        &[
+            "expected a number, found the unknown name `decay`; the hyper-parameters are: `m`, \
+           `big`, `n`, `on`",
+        ],
+    );
+    assert_mistakes(
+        "update sgd(); update adam() for biases;",
+        &["unknown kind of parameter `biases`; did you mean `bias`?"],
+    );
+    assert_mistakes(
+        "update sgd(); update adam() for head;",
+        &[
+            "unknown kind of parameter `head`; the kinds are: `bias`, `norm`, and a path is written \
+           in quotes: \"head.*\"",
+        ],
+    );
+}
+
+#[test]
+fn statements_to_come_are_named_as_such() {
+    for (word, rest) in [
+        ("sharpness", "sam(rho: 0.05)"),
+        ("average", "ema(decay: 0.9)"),
+        ("switch", "at 80% to sgd()"),
+    ] {
+        let message = format!("`{word}` is not part of the optimizer language yet");
+        assert_mistakes(&format!("update sgd(); {word} {rest};"), &[&message]);
+    }
+}
+
+#[test]
+fn arguments_are_bound_once_and_by_name() {
+    assert_mistakes(
+        "update sgd(momentum: m, momentum: m);",
+        &["`sgd` is given `momentum` twice"],
+    );
+    assert_mistakes(
+        "update sgd(0.9);",
+        &[
+            "`sgd` takes its arguments by name: `sgd([momentum: ..], [nesterov: ..], [weight_decay: ..])`",
+        ],
+    );
+    assert_mistakes(
+        "update sgd(); clip global_norm;",
+        &["`global_norm` needs `max_norm`: `global_norm(max_norm)`"],
+    );
+    assert_mistakes(
+        "update sgd(momentum: 0.9 epochs); clip global_norm(5 %); update adam(beta_1: 90%) for bias;",
+        &["a unit has no place here"; 3],
+    );
+    assert_mistakes(
+        "update sgd(momentum: [0.9]);",
+        &["expected a number, found a list"],
+    );
+    assert_mistakes(
+        "update sgd(nesterov: 1);",
+        &["expected `true` or `false`, found `1`"],
+    );
+    assert_mistakes(
+        "update sgd(momentum: on);",
+        &["expected a number, but the hyper-parameter `on` is of type `bool`"],
+    );
+}
+
+#[test]
+fn numbers_stay_in_their_range() {
+    for (statements, message) in [
+        (
+            "update sgd(momentum: 1);",
+            "`momentum` must be at least 0 and below 1, found 1",
+        ),
+        (
+            "update sgd(momentum: -0.1);",
+            "`momentum` must be at least 0 and below 1, found -0.1",
+        ),
+        (
+            "update sgd(momentum: 0.999999999);",
+            "`momentum` must be at least 0 and below 1, found 0.999999999",
+        ),
+        (
+            "update sgd(momentum: big);",
+            "`momentum` must be at least 0 and below 1, found 1.5 with the default big = 1.5",
+        ),
+        (
+            "update sgd(weight_decay: m - big);",
+            "`weight_decay` must be at least 0 and finite, found -0.6 with the default m = 0.9, \
+             big = 1.5",
+        ),
+        (
+            "update sgd(weight_decay: 1 / (n - 3));",
+            "`weight_decay` must be at least 0 and finite, found inf with the default n = 3",
+        ),
+        (
+            "update sgd(weight_decay: 0 / 0);",
+            "`weight_decay` must be at least 0 and finite, found NaN",
+        ),
+        (
+            "update adam(beta_1: 1);",
+            "`beta_1` must be at least 0 and below 1, found 1",
+        ),
+        (
+            "update adamw(beta_2: 7);",
+            "`beta_2` must be at least 0 and below 1, found 7",
+        ),
+        (
+            "update adam(epsilon: 0);",
+            "`epsilon` must be above 0 and finite, found 0",
+        ),
+        (
+            "update adamw(weight_decay: -1);",
+            "`weight_decay` must be at least 0 and finite, found -1",
+        ),
+        (
+            "update sgd(); clip global_norm(0);",
+            "`max_norm` must be above 0 and finite, found 0",
+        ),
+    ] {
+        assert_mistakes(statements, &[message]);
+    }
+}
+
+#[test]
+fn nesterov_needs_momentum() {
+    const NEEDS: &str =
+        "`nesterov` needs a `momentum` above 0: write `sgd(momentum: 0.9, nesterov: true)`";
+    for statements in [
+        "update sgd(nesterov: true);",
+        "update sgd(momentum: 0, nesterov: true);",
+        "update sgd(nesterov: on, momentum: m - m);",
+    ] {
+        assert_mistakes(statements, &[NEEDS]);
+    }
+}
+
+#[test]
+fn patterns_are_paths() {
+    assert_mistakes(
+        "update sgd(); update adam() for \"\";",
+        &["this pattern is empty and matches no parameter; `*` alone matches all"],
+    );
+    assert_mistakes(
+        "update sgd(); update adam() for \"head/*\";",
+        &[
+            "no path holds `/`: a path is names with dots, as in \"head.weight\", and `*` stands for \
+           any run of characters",
+        ],
+    );
+    assert_mistakes(
+        "update sgd(); update adam() for bias, bias;",
+        &["`bias` is said twice"],
+    );
+    assert_mistakes(
+        "update sgd(); update adam() for 3 + 4, bias, biass,; update sgd() for bias;",
+        &[
+            "expected `bias`, `norm` or a path in quotes such as \"head.*\"",
+            "expected `bias`, `norm` or a path in quotes such as \"head.*\"",
+            "unknown kind of parameter `biass`; did you mean `bias`?",
+        ],
+    );
+}
+
+#[test]
+fn an_endless_expression_is_refused_before_it_exhausts_the_stack() {
+    for (part, message) in [
+        ("1+", "this expression is too long"),
+        ("m*", "this expression is too long"),
+        ("-", "this expression is nested too deeply"),
+    ] {
+        let sum = part.repeat(20_000);
+        assert_mistakes(&format!("update sgd(weight_decay: {sum}1);"), &[message]);
+    }
+    let sum = "1+".repeat(63);
+    let fits = expanded(&format!("struct O; update sgd(weight_decay: {sum}1);"));
+    assert_eq!(messages(fits), Vec::<String>::new());
+}
+
+#[test]
+fn a_hyper_parameter_that_nothing_reads_is_refused() {
+    let found = messages(expanded(
+        "struct O { m: f64 = 0.9, decay: f64 } update sgd(momentum: m);",
+    ));
+    assert_eq!(found, ["the hyper-parameter `decay` is never used"]);
+}
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    assert_mistakes(
+        "update sgd(momentum: 2, wieght_decay: 0.1) for bias;
+         clip global_norm(-1);
+         clip global_norm(1);
+         average ema();
+         update adm() for \"\", bais;",
+        &[
+            "`average` is not part of the optimizer language yet",
+            "`sgd` has no parameter `wieght_decay`; did you mean `weight_decay`?",
+            "`momentum` must be at least 0 and below 1, found 2",
+            "`max_norm` must be above 0 and finite, found -1",
+            "gradients are clipped twice; keep one `clip`",
+            "this pattern is empty and matches no parameter; `*` alone matches all",
+            "unknown kind of parameter `bais`; did you mean `bias`?",
+            "unknown update rule `adm`; did you mean `adam`?",
+        ],
+    );
+}
+
+#[test]
+fn a_missing_semicolon_hides_no_other_mistake_and_adds_none() {
+    assert_mistakes(
+        "update sgd(momentum: m) update adam() for bias; clip global_norm(0);",
+        &[
+            "expected `;` here, found `update`",
+            "`max_norm` must be above 0 and finite, found 0",
+        ],
+    );
+    assert_mistakes(
+        "update sgd(momentum: m)",
+        &["expected `;` at the end of this statement"],
+    );
+    assert_mistakes(
+        "update sgd() fro bias;",
+        &["expected `;` here, found `fro`"],
+    );
+}
+
+#[test]
+fn a_mistake_leaves_the_types_in_place() {
+    let code = expanded("pub struct O { m: f64 } update nothing();").to_string();
+    for part in [
+        "pub struct O",
+        "impl :: kiln :: optim :: Optimizer for O",
+        "Update :: Sgd",
+    ] {
+        assert!(code.contains(part), "{part} in {code}");
+    }
+}
+
+/// A linear congruential generator; its constants are Knuth's.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, sides: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.0 >> 33) as usize % sides.max(1)
+    }
+
+    fn token(&mut self) -> TokenTree {
+        const WORDS: [&str; 16] = [
+            "update", "clip", "for", "bias", "norm", "sgd", "adam", "momentum", "epochs", "struct",
+            "m", "true", "switch", "self", "f64", "average",
+        ];
+        match self.below(6) {
+            0 => Punct::new(
+                ['-', ';', ',', ':', '*', '/', '%', '\'', '#'][self.below(9)],
+                Spacing::Alone,
+            )
+            .into(),
+            1 => Literal::f64_unsuffixed([0.0, 1.0, 1e-9, 1e300][self.below(4)]).into(),
+            2 => Literal::u64_suffixed(u64::MAX).into(),
+            3 => Literal::string(["", "*", "head.*", "\u{202e}"][self.below(4)]).into(),
+            4 => {
+                let delimiter = [
+                    Delimiter::Parenthesis,
+                    Delimiter::Brace,
+                    Delimiter::Bracket,
+                    Delimiter::None,
+                ];
+                let inner = (0..self.below(3)).map(|_| self.token()).collect();
+                Group::new(delimiter[self.below(4)], inner).into()
+            }
+            _ => Ident::new(WORDS[self.below(16)], Span::call_site()).into(),
+        }
+    }
+
+    /// `tokens` with one of them, at any depth, doubled, dropped, replaced or swapped.
+    fn mutated(&mut self, tokens: TokenStream) -> TokenStream {
+        let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        let at = self.below(tokens.len());
+        if let Some(TokenTree::Group(group)) = tokens.get(at)
+            && self.below(3) > 0
+        {
+            let inner = self.mutated(group.stream());
+            tokens[at] = Group::new(group.delimiter(), inner).into();
+            return tokens.into_iter().collect();
+        }
+        match (self.below(4), tokens.is_empty()) {
+            (_, true) => tokens.push(self.token()),
+            (0, _) => drop(tokens.remove(at)),
+            (1, _) => tokens.insert(at, self.token()),
+            (2, _) => tokens[at] = self.token(),
+            _ => {
+                let other = self.below(tokens.len());
+                tokens.swap(at, other);
+            }
+        }
+        tokens.into_iter().collect()
+    }
+}
+
+#[test]
+fn no_declaration_makes_the_macro_panic() {
+    const SOURCE: &str = "
+        /// Documented.
+        pub struct O { m: f64 = 0.9, n: usize = 3, on: bool = true, d: f64 }
+        update sgd(momentum: m, nesterov: on, weight_decay: d / n);
+        update adamw(beta_1: 0.9, epsilon: 1e-8) for bias, norm, \"head.*\";
+        clip global_norm(1.0 + m);
+    ";
+    let source: TokenStream = SOURCE.parse().unwrap();
+    assert_eq!(messages(expand(source.clone())), Vec::<String>::new());
+    let mut dice = Dice(1);
+    let mut clean = 0;
+    for _ in 0..5000 {
+        let mut tokens = source.clone();
+        for _ in 0..=dice.below(4) {
+            tokens = dice.mutated(tokens);
+        }
+        let code = expand(tokens);
+        clean += usize::from(messages(code.clone()).is_empty());
+        // What comes out is Rust, mistakes or none.
+        syn::parse2::<syn::File>(code).unwrap();
+    }
+    assert!(
+        clean < 2500,
+        "{clean} of 5000 mutations found nothing to say"
+    );
+}

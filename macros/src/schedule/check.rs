@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use proc_macro2::Ident;
+
 use super::ir::{Field, Phase, Plan, Scaling, Schedule, Time};
 use super::parse::{Declaration, Peak};
 use super::rules::{self, Kind, PHASES, Range, Spec, Unlimited};
@@ -209,6 +211,13 @@ impl Checker<'_> {
         };
         let spec = PHASES[place];
         let bound = signature(place).bind(call, self.head, self.report);
+        // An argument that was reported may have been the duration.
+        let known = |key: &Ident| spec.params.iter().any(|param| key == param.name);
+        let misread = call.broken
+            || call
+                .args
+                .iter()
+                .any(|arg| arg.key.as_ref().is_some_and(|key| !known(key)));
         let mut checked = Checked {
             phase: Phase {
                 spec,
@@ -216,7 +225,9 @@ impl Checker<'_> {
             },
             pos: call.pos,
             duration: None,
-            limited: spec.unlimited == Unlimited::Never || bound.value("duration").is_some(),
+            limited: spec.unlimited == Unlimited::Never
+                || bound.value("duration").is_some()
+                || misread,
             moments: Vec::new(),
         };
         for param in spec.params {

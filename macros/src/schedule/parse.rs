@@ -69,7 +69,7 @@ fn statement(input: ParseStream, report: &Report) -> syn::Result<Statement> {
         || ahead.peek(syn::token::Paren)
         || ahead.peek(Token![->])
         || ahead.peek(Token![;]);
-    if word == "peak" && !ahead.peek(syn::token::Paren) {
+    if word == "peak" {
         peak(input).map(Statement::Peak)
     } else if chained && input.peek(syn::Ident) {
         chain(input, report).map(Statement::Chain)

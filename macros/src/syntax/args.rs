@@ -66,12 +66,15 @@ impl Signature {
         };
         let name = &call.name;
         let mut position = 0;
+        // Parameters that an unknown key was probably meant to be: they are not missing as well.
+        let mut meant = Vec::new();
         for arg in &call.args {
             let param = match &arg.key {
                 Some(key) => {
                     let found = self.params.iter().find(|param| key == param.name);
                     if found.is_none() {
                         let keys = self.params.iter().map(|param| param.name);
+                        meant.extend(suggest::nearest(&key.to_string(), keys.clone()));
                         let message = if self.params.is_empty() {
                             format!("`{name}` takes no arguments, found `{key}`")
                         } else {
@@ -111,7 +114,7 @@ impl Signature {
         for param in self.params {
             if param.required && bound.value(param.name).is_none() {
                 bound.incomplete = true;
-                if !call.broken {
+                if !call.broken && !meant.contains(&param.name) {
                     let shown = self.shown(name);
                     report.error(call.pos, format!("`{name}` needs `{}`: `{shown}`", param.name));
                 }

@@ -50,8 +50,12 @@ impl Number {
     }
 }
 
-/// Nesting beyond this is refused: a recursive parser must not exhaust the compiler's stack.
+/// Nesting beyond this is refused, and a sum or a product of more parts: what recurses over an
+/// expression must not exhaust the compiler's stack.
 const DEEPEST: usize = 64;
+
+/// A chain of more operators is refused, since its tree leans as deep as it is long.
+const LONGEST: usize = 64;
 
 impl Expr {
     pub fn parse(input: ParseStream) -> syn::Result<Expr> {
@@ -266,7 +270,7 @@ impl Head {
 
 fn sum(input: ParseStream, depth: usize) -> syn::Result<Expr> {
     let mut left = product(input, depth)?;
-    loop {
+    for _ in 0..LONGEST {
         // `a -> b` is a chain, not `a` minus something.
         let op = if input.peek(Token![+]) {
             input.parse::<Token![+]>()?;
@@ -279,11 +283,12 @@ fn sum(input: ParseStream, depth: usize) -> syn::Result<Expr> {
         };
         left = binary(op, left, product(input, depth)?);
     }
+    Err(input.error("this expression has too many terms"))
 }
 
 fn product(input: ParseStream, depth: usize) -> syn::Result<Expr> {
     let mut left = atom(input, depth)?;
-    loop {
+    for _ in 0..LONGEST {
         let op = if input.peek(Token![*]) {
             input.parse::<Token![*]>()?;
             Op::Mul
@@ -295,6 +300,7 @@ fn product(input: ParseStream, depth: usize) -> syn::Result<Expr> {
         };
         left = binary(op, left, atom(input, depth)?);
     }
+    Err(input.error("this expression has too many terms"))
 }
 
 fn binary(op: Op, left: Expr, right: Expr) -> Expr {

@@ -14,7 +14,11 @@ const EPSILON: f64 = 1e-6;
 /// Nothing is read back from the device. Half-precision gradients are summed in single precision.
 /// The norm of no gradients is 0.
 pub fn global_norm<M: Module>(model: &M, grads: &GradientsParams) -> Tensor<1> {
-    let mut norm = Norm { grads, met: HashSet::new(), squares: None };
+    let mut norm = Norm {
+        grads,
+        met: HashSet::new(),
+        squares: None,
+    };
     model.visit(&mut norm);
     match norm.squares {
         Some(squares) => squares.sqrt(),
@@ -37,7 +41,11 @@ pub fn clip_global_norm<M: Module>(
     // Written as a comparison because backends differ in what the smaller of 1 and NaN is.
     let within = scale.clone().greater_scalar(1.0);
     let scale = scale.mask_fill(within, 1.0);
-    let mut scaling = Scaling { scale, grads, scaled: GradientsParams::new() };
+    let mut scaling = Scaling {
+        scale,
+        grads,
+        scaled: GradientsParams::new(),
+    };
     model.visit(&mut scaling);
     scaling.scaled
 }
@@ -50,7 +58,9 @@ struct Norm<'a> {
 
 impl ModuleVisitor for Norm<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let Some(grad) = self.grads.get::<D>(param.id) else { return };
+        let Some(grad) = self.grads.get::<D>(param.id) else {
+            return;
+        };
         if !self.met.insert(param.id) {
             return;
         }
@@ -81,8 +91,14 @@ struct Scaling {
 
 impl ModuleVisitor for Scaling {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let Some(grad) = self.grads.remove::<D>(param.id) else { return };
-        let scale = self.scale.clone().to_device(&grad.device()).cast(grad.dtype());
+        let Some(grad) = self.grads.remove::<D>(param.id) else {
+            return;
+        };
+        let scale = self
+            .scale
+            .clone()
+            .to_device(&grad.device())
+            .cast(grad.dtype());
         self.scaled.register(param.id, grad * scale.reshape([1; D]));
     }
 }

@@ -33,7 +33,9 @@ pub enum OptimizerError {
     },
 
     /// The first rule is missing or serves some parameters only.
-    #[error("the first rule must hold for all parameters, found {found}; begin with a rule without `for`")]
+    #[error(
+        "the first rule must hold for all parameters, found {found}; begin with a rule without `for`"
+    )]
     NoDefault {
         /// What stands there.
         found: String,
@@ -52,7 +54,9 @@ pub enum OptimizerError {
     },
 
     /// A path pattern that matches nothing.
-    #[error("no parameter of the model matches \"{pattern}\" in `{statement}`; its parameters are {paths}")]
+    #[error(
+        "no parameter of the model matches \"{pattern}\" in `{statement}`; its parameters are {paths}"
+    )]
     Unmatched {
         /// The pattern.
         pattern: String,

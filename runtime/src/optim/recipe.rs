@@ -54,13 +54,22 @@ impl Recipe {
         match self.rules.first() {
             Some(rule) if rule.targets.is_empty() => {}
             Some(rule) => {
-                return Err(OptimizerError::NoDefault { found: format!("`{rule}`") });
+                return Err(OptimizerError::NoDefault {
+                    found: format!("`{rule}`"),
+                });
             }
-            None => return Err(OptimizerError::NoDefault { found: "no rule".into() }),
+            None => {
+                return Err(OptimizerError::NoDefault {
+                    found: "no rule".into(),
+                });
+            }
         }
         for (i, rule) in self.rules.iter().enumerate() {
             if i > 0 && rule.targets.is_empty() {
-                return Err(OptimizerError::Hides { number: i + 1, statement: rule.to_string() });
+                return Err(OptimizerError::Hides {
+                    number: i + 1,
+                    statement: rule.to_string(),
+                });
             }
             rule.update.check(rule)?;
         }
@@ -89,7 +98,9 @@ impl Recipe {
         model: &M,
     ) -> Result<ModuleOptimizer, OptimizerError> {
         if let Some(clip) = &self.clip {
-            return Err(OptimizerError::NotInBurn { statement: clip.to_string() });
+            return Err(OptimizerError::NotInBurn {
+                statement: clip.to_string(),
+            });
         }
         self.rules_for(model)
     }
@@ -113,11 +124,13 @@ impl Recipe {
                     });
                 }
             }
-            let matched = parameters.iter().filter(|parameter| {
-                rule.targets.iter().any(|target| target.matches(parameter))
-            });
+            let matched = parameters
+                .iter()
+                .filter(|parameter| rule.targets.iter().any(|target| target.matches(parameter)));
             let paths: Vec<String> = matched.map(|parameter| parameter.path.clone()).collect();
-            optimizer = rule.update.for_group(optimizer, ParamGroup::from_paths(paths));
+            optimizer = rule
+                .update
+                .for_group(optimizer, ParamGroup::from_paths(paths));
         }
         Ok(optimizer)
     }

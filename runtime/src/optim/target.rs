@@ -25,7 +25,13 @@ pub enum Target {
 }
 
 /// Layers whose parameters are of the kind `norm`.
-const NORMS: [&str; 5] = ["BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "RmsNorm"];
+const NORMS: [&str; 5] = [
+    "BatchNorm",
+    "LayerNorm",
+    "GroupNorm",
+    "InstanceNorm",
+    "RmsNorm",
+];
 
 /// A parameter of a model, and what tells its kind.
 pub(super) struct Parameter {
@@ -58,10 +64,16 @@ impl fmt::Display for Target {
 
 /// Whether the whole of `path` is `pattern` with something for each `*`.
 fn matches(pattern: &str, path: &str) -> bool {
-    let Some((start, mut pattern)) = pattern.split_once('*') else { return pattern == path };
-    let Some(mut path) = path.strip_prefix(start) else { return false };
+    let Some((start, mut pattern)) = pattern.split_once('*') else {
+        return pattern == path;
+    };
+    let Some(mut path) = path.strip_prefix(start) else {
+        return false;
+    };
     while let Some((part, rest)) = pattern.split_once('*') {
-        let Some(at) = path.find(part) else { return false };
+        let Some(at) = path.find(part) else {
+            return false;
+        };
         path = &path[at + part.len()..];
         pattern = rest;
     }
@@ -71,7 +83,11 @@ fn matches(pattern: &str, path: &str) -> bool {
 /// The parameters of `model`, in its order. No value is looked at, so that none which is still to
 /// be drawn at random is drawn now.
 pub(super) fn parameters<M: Module>(model: &M) -> Vec<Parameter> {
-    let mut walk = Walk { path: Vec::new(), norms: 0, found: Vec::new() };
+    let mut walk = Walk {
+        path: Vec::new(),
+        norms: 0,
+        found: Vec::new(),
+    };
     model.visit(&mut walk);
     walk.found
 }
@@ -91,7 +107,10 @@ pub(super) fn refuse_tied(parameters: &[Parameter]) -> Result<(), OptimizerError
 /// The paths of `parameters` for a message.
 pub(super) fn listed(parameters: &[Parameter]) -> String {
     const MOST: usize = 40;
-    let shown = parameters.iter().take(MOST).map(|parameter| format!("`{}`", parameter.path));
+    let shown = parameters
+        .iter()
+        .take(MOST)
+        .map(|parameter| format!("`{}`", parameter.path));
     let shown = shown.collect::<Vec<_>>().join(", ");
     match parameters.len() {
         0 => "none".into(),
@@ -108,7 +127,9 @@ struct Walk {
 }
 
 fn is_norm(container: &str) -> bool {
-    container.strip_prefix("Struct:").is_some_and(|name| NORMS.contains(&name))
+    container
+        .strip_prefix("Struct:")
+        .is_some_and(|name| NORMS.contains(&name))
 }
 
 impl ModuleVisitor for Walk {
@@ -125,9 +146,8 @@ impl ModuleVisitor for Walk {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         // A running statistic is visited as a parameter; it differs in needing no gradient, which
         // can be told on a device that differentiates.
-        let frozen = param.is_initialized()
-            && param.lazy_device().is_autodiff()
-            && !param.is_require_grad();
+        let frozen =
+            param.is_initialized() && param.lazy_device().is_autodiff() && !param.is_require_grad();
         self.found.push(Parameter {
             path: self.path.join("."),
             id: param.id,

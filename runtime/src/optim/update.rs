@@ -82,7 +82,12 @@ impl Range {
             return Ok(());
         }
         let statement = statement.to_string();
-        Err(OptimizerError::Range { statement, parameter, expected, found })
+        Err(OptimizerError::Range {
+            statement,
+            parameter,
+            expected,
+            found,
+        })
     }
 }
 
@@ -90,7 +95,11 @@ impl Update {
     /// Whether every number is in its range; `rule` is the one that this is the update of.
     pub(super) fn check(&self, rule: &Rule) -> Result<(), OptimizerError> {
         match *self {
-            Update::Sgd { momentum, nesterov, weight_decay } => {
+            Update::Sgd {
+                momentum,
+                nesterov,
+                weight_decay,
+            } => {
                 Range::Fraction.check("momentum", momentum, rule)?;
                 Range::NonNegative.check("weight_decay", weight_decay, rule)?;
                 if nesterov && momentum == 0.0 {
@@ -98,8 +107,18 @@ impl Update {
                     return Err(OptimizerError::NesterovWithoutMomentum { statement });
                 }
             }
-            Update::Adam { beta_1, beta_2, epsilon, weight_decay }
-            | Update::AdamW { beta_1, beta_2, epsilon, weight_decay } => {
+            Update::Adam {
+                beta_1,
+                beta_2,
+                epsilon,
+                weight_decay,
+            }
+            | Update::AdamW {
+                beta_1,
+                beta_2,
+                epsilon,
+                weight_decay,
+            } => {
                 Range::Fraction.check("beta_1", beta_1, rule)?;
                 Range::Fraction.check("beta_2", beta_2, rule)?;
                 Range::Positive.check("epsilon", epsilon, rule)?;
@@ -124,11 +143,13 @@ impl Update {
     }
 
     fn build(&self, to: Option<(ModuleOptimizer, ParamGroup)>) -> ModuleOptimizer {
-        let l2 = |penalty: f64| {
-            (penalty != 0.0).then(|| WeightDecayConfig::new(penalty as f32))
-        };
+        let l2 = |penalty: f64| (penalty != 0.0).then(|| WeightDecayConfig::new(penalty as f32));
         match *self {
-            Update::Sgd { momentum, nesterov, weight_decay } => {
+            Update::Sgd {
+                momentum,
+                nesterov,
+                weight_decay,
+            } => {
                 let momentum = (momentum != 0.0).then(|| {
                     // Burn's default of 0.1 for the dampening is nobody else's.
                     MomentumConfig::new()
@@ -137,10 +158,17 @@ impl Update {
                         .with_nesterov(nesterov)
                 });
                 let config = SgdConfig::new();
-                let config = config.with_momentum(momentum).with_weight_decay(l2(weight_decay));
+                let config = config
+                    .with_momentum(momentum)
+                    .with_weight_decay(l2(weight_decay));
                 add(to, config.build())
             }
-            Update::Adam { beta_1, beta_2, epsilon, weight_decay } => add(
+            Update::Adam {
+                beta_1,
+                beta_2,
+                epsilon,
+                weight_decay,
+            } => add(
                 to,
                 AdamConfig::new()
                     .with_beta_1(beta_1 as f32)
@@ -149,7 +177,12 @@ impl Update {
                     .with_weight_decay(l2(weight_decay))
                     .build(),
             ),
-            Update::AdamW { beta_1, beta_2, epsilon, weight_decay } => add(
+            Update::AdamW {
+                beta_1,
+                beta_2,
+                epsilon,
+                weight_decay,
+            } => add(
                 to,
                 AdamWConfig::new()
                     .with_beta_1(beta_1 as f32)
@@ -175,16 +208,30 @@ fn add(
 impl fmt::Display for Update {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Update::Sgd { momentum, nesterov, weight_decay } => write!(
+            Update::Sgd {
+                momentum,
+                nesterov,
+                weight_decay,
+            } => write!(
                 f,
                 "sgd(momentum: {momentum}, nesterov: {nesterov}, weight_decay: {weight_decay})",
             ),
-            Update::Adam { beta_1, beta_2, epsilon, weight_decay } => write!(
+            Update::Adam {
+                beta_1,
+                beta_2,
+                epsilon,
+                weight_decay,
+            } => write!(
                 f,
                 "adam(beta_1: {beta_1}, beta_2: {beta_2}, epsilon: {epsilon:?}, \
                  weight_decay: {weight_decay})",
             ),
-            Update::AdamW { beta_1, beta_2, epsilon, weight_decay } => write!(
+            Update::AdamW {
+                beta_1,
+                beta_2,
+                epsilon,
+                weight_decay,
+            } => write!(
                 f,
                 "adamw(beta_1: {beta_1}, beta_2: {beta_2}, epsilon: {epsilon:?}, \
                  weight_decay: {weight_decay})",

@@ -55,14 +55,23 @@ impl Updater {
         let used = rules.to_record().len();
         if used != found {
             let recipe = self.recipe.to_string().replace('\n', " ");
-            return Err(OptimizerError::Record { found, used, recipe });
+            return Err(OptimizerError::Record {
+                found,
+                used,
+                recipe,
+            });
         }
-        Ok(Updater { recipe: self.recipe, rules })
+        Ok(Updater {
+            recipe: self.recipe,
+            rules,
+        })
     }
 }
 
 impl fmt::Debug for Updater {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Updater").field("recipe", &self.recipe).finish_non_exhaustive()
+        f.debug_struct("Updater")
+            .field("recipe", &self.recipe)
+            .finish_non_exhaustive()
     }
 }

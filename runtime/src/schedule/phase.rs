@@ -100,8 +100,8 @@ pub(super) struct Progress<'a> {
 impl Time {
     /// The time in steps.
     ///
-    /// What lies within a billionth of a whole step is that step: 0.1 epochs of 30 steps are 3 of
-    /// them, where floating-point numbers have 3.0000000000000004.
+    /// What lies within a billionth of a whole step is that step: 0.07 epochs of 100 steps are 7
+    /// of them, where floating-point numbers have 7.000000000000001.
     pub(super) fn steps(self, horizon: &Horizon) -> f64 {
         whole(match self {
             Time::Steps(steps) => steps,

@@ -1,0 +1,10 @@
+use kiln::schedule;
+
+schedule! {
+    /// A phase is needed.
+    pub struct NoPhase;
+
+    peak 0.1;
+}
+
+fn main() {}
