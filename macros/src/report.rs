@@ -78,7 +78,14 @@ impl Report {
 
     /// One `compile_error!` per mistake, in the order of the declaration.
     pub fn into_tokens(self) -> TokenStream {
-        let errors = self.errors.borrow_mut().take().unwrap_or_default();
+        let mut errors = self.errors.borrow_mut().take().unwrap_or_default();
+        // Outside of the compiler, in this crate's own tests, a token has no place.
+        if proc_macro::is_available() {
+            errors.sort_by_key(|error| {
+                let start = error.span().unwrap();
+                (start.line(), start.column())
+            });
+        }
         errors.iter().map(syn::Error::to_compile_error).collect()
     }
 }

@@ -134,75 +134,77 @@ macro_rules! __impl_module {
         $($field:ident: [$($enter:literal),*] [$($exit:literal),*],)*
     } keep { $($kept:ident)? }) => {
         const _: () = {
-            use $crate::__private::burn::module::{
-                Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper,
-                ModuleVisitor,
-            };
+            // Their names are not imported: the user's own type may be called like one of them.
+            use $crate::__private::burn::module as __module;
+
             const CONTAINER: &$crate::__private::Str =
                 ::core::concat!("Struct:", ::core::stringify!($name));
 
             #[allow(unused_variables)]
-            impl Module for $name {
-                fn collect_devices(&self, devices: Devices) -> Devices {
-                    $(let devices = Module::collect_devices(&self.$field, devices);)*
+            impl __module::Module for $name {
+                fn collect_devices(&self, devices: __module::Devices) -> __module::Devices {
+                    $(let devices = __module::Module::collect_devices(&self.$field, devices);)*
                     devices
                 }
 
                 fn fork(self, device: &$crate::Device) -> Self {
                     Self {
-                        $($field: Module::fork(self.$field, device),)*
+                        $($field: __module::Module::fork(self.$field, device),)*
                         $($kept: self.$kept)?
                     }
                 }
 
                 fn to_device(self, device: &$crate::Device) -> Self {
                     Self {
-                        $($field: Module::to_device(self.$field, device),)*
+                        $($field: __module::Module::to_device(self.$field, device),)*
                         $($kept: self.$kept)?
                     }
                 }
 
                 fn train(self) -> Self {
                     Self {
-                        $($field: Module::train(self.$field),)*
+                        $($field: __module::Module::train(self.$field),)*
                         $($kept: self.$kept)?
                     }
                 }
 
                 fn valid(&self) -> Self {
                     Self {
-                        $($field: Module::valid(&self.$field),)*
+                        $($field: __module::Module::valid(&self.$field),)*
                         $($kept: ::core::clone::Clone::clone(&self.$kept))?
                     }
                 }
 
                 fn materialize(self) -> Self {
                     Self {
-                        $($field: Module::materialize(self.$field),)*
+                        $($field: __module::Module::materialize(self.$field),)*
                         $($kept: self.$kept)?
                     }
                 }
 
-                fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+                fn visit<V: __module::ModuleVisitor>(&self, visitor: &mut V) {
                     $(
-                        $(visitor.enter_module($enter, CONTAINER);)*
-                        Module::visit(&self.$field, visitor);
-                        $(visitor.exit_module($exit, CONTAINER);)*
+                        $(__module::ModuleVisitor::enter_module(visitor, $enter, CONTAINER);)*
+                        __module::Module::visit(&self.$field, visitor);
+                        $(__module::ModuleVisitor::exit_module(visitor, $exit, CONTAINER);)*
                     )*
                 }
 
-                fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
+                fn map<M: __module::ModuleMapper>(self, mapper: &mut M) -> Self {
                     $(
-                        $(mapper.enter_module($enter, CONTAINER);)*
-                        let $field = Module::map(self.$field, mapper);
-                        $(mapper.exit_module($exit, CONTAINER);)*
+                        $(__module::ModuleMapper::enter_module(mapper, $enter, CONTAINER);)*
+                        let $field = __module::Module::map(self.$field, mapper);
+                        $(__module::ModuleMapper::exit_module(mapper, $exit, CONTAINER);)*
                     )*
                     Self { $($field,)* $($kept: self.$kept)? }
                 }
             }
 
-            impl ModuleDisplayDefault for $name {
-                fn content(&self, content: Content) -> ::core::option::Option<Content> {
+            impl __module::ModuleDisplayDefault for $name {
+                fn content(
+                    &self,
+                    content: __module::Content,
+                ) -> ::core::option::Option<__module::Content> {
                     content
                         .set_top_level_type(::core::stringify!($name))
                         $(.add(::core::stringify!($field), &self.$field))*
@@ -210,7 +212,7 @@ macro_rules! __impl_module {
                 }
             }
 
-            impl ModuleDisplay for $name {}
+            impl __module::ModuleDisplay for $name {}
         };
     };
 }

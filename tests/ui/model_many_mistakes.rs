@@ -1,4 +1,4 @@
-//! Seven independent mistakes: seven errors, in the order of the declaration.
+//! Nine independent mistakes: nine errors, in the order of the declaration.
 
 kiln::model! {
     pub struct Net {

@@ -3,7 +3,8 @@ kiln::model! {
 
     input image: [1, 28, 28];
 
-    let config = image -> flatten -> linear(10);
+    let flat = image -> flatten;
+    let config = flat -> linear(10);
 
     output config;
     loss cross_entropy;

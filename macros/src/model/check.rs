@@ -1,10 +1,11 @@
 //! Stage three: names are resolved, shapes inferred, and every rule asked; what comes out has
 //! only valid parts, so that writing it out is straight-line.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use proc_macro2::Ident;
 use quote::format_ident;
+use syn::ext::IdentExt;
 
 use super::dim::{Dim, Shape};
 use super::ir::{Block, Callee, Field, FieldKind, Input, Loss, Network, Op, OpKind, Row, Var};
@@ -17,6 +18,9 @@ use crate::syntax::{Call, Expr, Head, HyperType, Param, Signature, Value, ValueK
 
 /// No network of today has more parameters; a configuration that asks for more has a slip in it.
 const MOST_PARAMETERS: i128 = 1 << 40;
+
+/// No network of today is deeper; a `repeat` beyond it has a slip in it.
+const MOST_REPETITIONS: i128 = 1 << 16;
 
 /// A named value of the declaration.
 struct Named {
@@ -36,7 +40,20 @@ struct Lowering<'a> {
     blocks: Vec<Block>,
     values: Vec<Named>,
     params: Dim,
-    labels: BTreeMap<String, ()>,
+    labels: BTreeSet<String>,
+    /// The names that statements further down declare.
+    later: Vec<String>,
+    /// Whether the declaration has no input, and no broken statement that may be one.
+    no_input: bool,
+    /// Names that were reported as doubled: their parameter paths are no second mistake.
+    doubled: BTreeSet<String>,
+    /// Values that some mistake may have kept from being used.
+    excused: Excused,
+}
+
+enum Excused {
+    These(BTreeSet<String>),
+    All,
 }
 
 /// Where a step stands: its block, the path of its chain, and what its labels are relative to.
@@ -56,6 +73,27 @@ struct Flow {
     last_layer: Option<Ident>,
 }
 
+impl Flow {
+    /// What a mistake left open.
+    const UNKNOWN: Flow = Flow { var: Var(0), shape: Shape::UNKNOWN, last_layer: None };
+}
+
+/// What the model gives.
+struct Output {
+    name: Ident,
+    flow: Flow,
+}
+
+/// The name that a statement declares.
+fn declared(statement: &Statement) -> Option<&Ident> {
+    match statement {
+        Statement::Input { name, .. }
+        | Statement::Let { name, .. }
+        | Statement::Unread { name } => Some(name),
+        Statement::Output { .. } | Statement::Loss { .. } => None,
+    }
+}
+
 /// Checks a declaration. The network is complete only if nothing was reported.
 pub fn check(declaration: Declaration, report: &Report) -> Network {
     let Declaration { head, statements, broken } = declaration;
@@ -72,69 +110,76 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
         }],
         values: Vec::new(),
         params: Dim::of(0),
-        labels: BTreeMap::new(),
+        labels: BTreeSet::new(),
+        later: statements.iter().filter_map(declared).map(Ident::to_string).collect(),
+        no_input: !broken && !statements.iter().any(|s| matches!(s, Statement::Input { .. })),
+        doubled: BTreeSet::new(),
+        // What could not be read may have used any of them.
+        excused: if broken { Excused::All } else { Excused::These(BTreeSet::new()) },
     };
     let mut inputs = Vec::new();
-    let mut output: Option<(Var, Shape, Option<Ident>, Ident)> = None;
-    let mut loss: Option<(&Ident, &Call)> = None;
+    let mut output: Option<Output> = None;
+    let mut loss: Option<&Call> = None;
     for statement in &statements {
+        if declared(statement).is_some() {
+            lowering.later.remove(0);
+        }
         match statement {
             Statement::Input { name, dims } => lowering.input(name, dims, &mut inputs),
             Statement::Let { name, assertion, source, chain } => {
                 lowering.binding(name, assertion.as_ref(), source, chain);
             }
-            Statement::Output { keyword, .. } if output.is_some() => {
-                report.error(keyword, "a model has one `output`; this is the second");
-            }
-            Statement::Output { name, .. } => {
-                let value = lowering.value(name);
-                let (var, shape, last) = match value {
-                    Some(named) => (named.var, named.shape.clone(), named.last_layer.clone()),
-                    None => (Var(0), Shape::UNKNOWN, None),
-                };
-                output = Some((var, shape, last, name.clone()));
+            Statement::Output { names } => {
+                for name in names {
+                    let flow = lowering.flow(name);
+                    if output.is_some() {
+                        report.error(name, "a model has one `output`; this is the second");
+                    } else {
+                        output = Some(Output { name: name.clone(), flow });
+                    }
+                }
             }
             Statement::Loss { keyword, .. } if loss.is_some() => {
                 report.error(keyword, "a model has one `loss`; this is the second");
             }
-            Statement::Loss { keyword, call } => loss = Some((keyword, call)),
+            Statement::Loss { call, .. } => loss = Some(call),
+            Statement::Unread { name } => lowering.declare(name, Flow::UNKNOWN, false),
         }
     }
     // A statement that could not be read may have been the one that is missing.
     if !broken {
-        if inputs.is_empty() {
+        if lowering.no_input {
             let example = "add `input image: [1, 28, 28];`, the shape of one example";
             report.error(&head, format!("`{}` has no input: {example}", head.name));
         }
         if output.is_none() {
-            report.error(&head, format!("`{}` has no output: add `output name;`", head.name));
+            let last = lowering.values.last().map_or("name".to_owned(), |v| v.name.to_string());
+            report.error(&head, format!("`{}` has no output: add `output {last};`", head.name));
+            lowering.excuse(last);
         }
         if loss.is_none() {
             let message = format!("`{}` has no loss: add `loss cross_entropy;`", head.name);
             report.error(&head, message);
         }
-        for value in lowering.values.iter().filter(|value| !value.used) {
-            let what = if value.input { "input" } else { "value" };
-            let message = format!("the {what} `{}` is never used", value.name);
-            report.error(&value.name, message);
-        }
     }
-    let loss = loss.and_then(|(_, call)| lowering.loss(call, output.as_ref()));
+    lowering.unused();
+    let loss = loss.and_then(|call| lowering.loss(call, output.as_ref()));
     lowering.finish_paths();
     let total = message!["the model may have at most 2^40 parameters, found ", &lowering.params];
     let condition = Condition::Within(lowering.params.clone(), 0, MOST_PARAMETERS);
     lowering.checks.require(condition, (&head).into(), "", total);
     let Lowering { checks, blocks, .. } = lowering;
     let checks = checks.left;
-    let output = output.map(|(var, shape, ..)| (var, shape));
+    let output = output.map(|Output { flow, .. }| (flow.var, flow.shape));
     Network { inputs, blocks, output, loss, checks, head }
 }
 
 impl<'a> Lowering<'a> {
     fn input(&mut self, name: &Ident, dims: &Value, inputs: &mut Vec<Input>) {
-        if !inputs.is_empty() {
+        let first = inputs.is_empty();
+        if !first {
             self.report.error(name, "a model takes one input for now; this is the second");
-            return;
+            self.excuse(name.to_string());
         }
         let shape = match &dims.kind {
             ValueKind::List(dims) if dims.is_empty() => {
@@ -143,7 +188,7 @@ impl<'a> Lowering<'a> {
             }
             ValueKind::List(dims) => {
                 let place = format!("input {name}");
-                let dims = dims.iter().map(|expr| self.size(expr, "a dimension", &place)).collect();
+                let dims = dims.iter().map(|expr| self.dimension(expr, &place)).collect();
                 Shape::of(dims)
             }
             ValueKind::Expr(_) => Shape::UNKNOWN,
@@ -153,31 +198,31 @@ impl<'a> Lowering<'a> {
         }
         let flow = Flow { var: self.var(0), shape: shape.clone(), last_layer: None };
         self.declare(name, flow, true);
-        inputs.push(Input { name: name.clone(), shape });
+        if first {
+            inputs.push(Input { name: name.clone(), shape });
+        }
     }
 
     /// A dimension that is written down.
-    fn size(&mut self, expr: &Expr, what: &str, place: &str) -> Dim {
+    fn dimension(&mut self, expr: &Expr, place: &str) -> Dim {
+        self.size(expr, "a dimension", place, LARGEST)
+    }
+
+    /// A whole number of at least 1.
+    fn size(&mut self, expr: &Expr, what: &str, place: &str, most: i128) -> Dim {
         if !expr.check(HyperType::Int, self.head, self.report) {
             return Dim::UNKNOWN;
         }
         let dim = Dim::from_expr(expr);
-        let message = message![format!("{what} is between 1 and {LARGEST}, found "), &dim];
-        let condition = Condition::Within(dim.clone(), 1, LARGEST);
-        self.checks.require(condition, expr.pos, place, message);
-        dim
+        let message = message![format!("{what} is between 1 and {most}, found "), &dim];
+        let condition = Condition::Within(dim.clone(), 1, most);
+        let fits = self.checks.require(condition, expr.pos, place, message);
+        if fits { dim } else { Dim::UNKNOWN }
     }
 
     fn binding(&mut self, name: &Ident, assertion: Option<&Value>, source: &Ident, chain: &[Step]) {
-        let flow = match self.value(source) {
-            Some(named) => Flow {
-                var: named.var,
-                shape: named.shape.clone(),
-                last_layer: named.last_layer.clone(),
-            },
-            None => Flow { var: Var(0), shape: Shape::UNKNOWN, last_layer: None },
-        };
-        let path = vec![name.to_string()];
+        let flow = self.flow(source);
+        let path = vec![name.unraw().to_string()];
         let place = Place { block: 0, path, labels: Vec::new(), pos: name.into() };
         let flow = self.chain(flow, chain, &place);
         if let Some(assertion) = assertion {
@@ -192,23 +237,68 @@ impl<'a> Lowering<'a> {
             self.report.error(name, message);
         }
         if self.values.iter().any(|value| value.name == *name) {
-            self.report.error(name, format!("the name `{name}` is declared twice"));
+            let message = format!("the name `{name}` is declared twice; give this another");
+            self.report.error(name, message);
+            self.doubled.insert(name.unraw().to_string());
+            self.excuse(name.to_string());
         }
         let Flow { var, shape, last_layer } = flow;
         self.values.push(Named { name: name.clone(), var, shape, last_layer, used: false, input });
     }
 
     /// The value called `name`, now used; reported if there is none.
-    fn value(&mut self, name: &Ident) -> Option<&Named> {
-        let Some(at) = self.values.iter().rposition(|value| value.name == *name) else {
-            let names: Vec<_> = self.values.iter().map(|value| value.name.to_string()).collect();
-            let names = names.iter().map(String::as_str);
-            let hint = suggest::hint(&name.to_string(), "the values so far are", names);
-            self.report.error(name, format!("no value is called `{name}` here{hint}"));
-            return None;
-        };
-        self.values[at].used = true;
-        Some(&self.values[at])
+    fn flow(&mut self, name: &Ident) -> Flow {
+        if let Some(value) = self.values.iter_mut().rfind(|value| value.name == *name) {
+            value.used = true;
+            let (shape, last_layer) = (value.shape.clone(), value.last_layer.clone());
+            return Flow { var: value.var, shape, last_layer };
+        }
+        let text = name.to_string();
+        let names: Vec<_> = self.values.iter().map(|value| value.name.to_string()).collect();
+        let names = names.iter().map(String::as_str);
+        let near = suggest::nearest(&text, names.clone()).map(str::to_owned);
+        if self.later.contains(&text) {
+            let message = format!("`{text}` is declared further down; move this below its `let`");
+            self.report.error(name, message);
+            self.excuse(text);
+        } else if self.no_input && near.is_none() {
+            let message = format!(
+                "no value is called `{text}` here, and `{}` has no input: add \
+                 `input {text}: [1, 28, 28];`, the shape of one example",
+                self.head.name,
+            );
+            self.report.error(name, message);
+            self.no_input = false;
+            self.declare(name, Flow::UNKNOWN, true);
+            self.excuse(text);
+        } else {
+            let hint = suggest::hint(&text, "the values so far are", names);
+            self.report.error(name, format!("no value is called `{text}` here{hint}"));
+            match near {
+                Some(near) => self.excuse(near),
+                None => self.excused = Excused::All,
+            }
+        }
+        Flow::UNKNOWN
+    }
+
+    /// Does not blame `name` for being unused.
+    fn excuse(&mut self, name: String) {
+        if let Excused::These(names) = &mut self.excused {
+            names.insert(name);
+        }
+    }
+
+    fn unused(&self) {
+        let Excused::These(excused) = &self.excused else { return };
+        for value in self.values.iter().filter(|value| !value.used) {
+            if !excused.contains(&value.name.to_string()) {
+                let what = if value.input { "input" } else { "value" };
+                let name = &value.name;
+                let message = format!("the {what} `{name}` is never used; use it, or leave it out");
+                self.report.error(name, message);
+            }
+        }
     }
 
     fn assert_shape(&mut self, name: &Ident, assertion: &Value, found: &Shape) {
@@ -219,7 +309,7 @@ impl<'a> Lowering<'a> {
         };
         let place = format!("let {name}");
         let dims: Vec<_> =
-            asserted.iter().map(|expr| self.size(expr, "a dimension", &place)).collect();
+            asserted.iter().map(|expr| self.dimension(expr, &place)).collect();
         let Some(actual) = &found.0 else { return };
         let asserted_shape = Shape::of(dims.clone());
         if actual.len() != dims.len() {
@@ -246,12 +336,14 @@ impl<'a> Lowering<'a> {
                 Some(label) => {
                     at.pos = label.into();
                     at.path = place.labels.clone();
-                    at.path.push(label.to_string());
-                    if self.labels.insert(at.path.join("."), ()).is_some() {
+                    at.path.push(label.unraw().to_string());
+                    if !self.labels.insert(at.path.join(".")) {
                         let message = format!(
-                            "the label `{label}` is given twice; a label names one layer's parameters"
+                            "the label `{label}` is given twice; a label names one layer's \
+                             parameters, choose another"
                         );
                         self.report.error(label, message);
+                        self.doubled.insert(label.unraw().to_string());
                     }
                 }
                 None if steps.len() > 1 => at.path.push(index.to_string()),
@@ -283,6 +375,14 @@ impl<'a> Lowering<'a> {
             place: &format!("{name} ({path})"),
         });
         self.params = self.params.add(&made.params);
+        if made.params.number().is_some_and(|params| params > MOST_PARAMETERS) {
+            let message = format!(
+                "this `{name}` has {} parameters; a model may have at most 2^40",
+                made.params,
+            );
+            self.report.error(call.pos, message);
+            self.params = Dim::UNKNOWN;
+        }
         let row = Row {
             layer: name,
             path: at.path.clone(),
@@ -302,15 +402,9 @@ impl<'a> Lowering<'a> {
 
     fn residual(&mut self, flow: Flow, block: &parse::Block, pos: Pos, at: &Place) -> Flow {
         let inner = self.chain(flow.clone(), &block.steps, at);
-        let mut message = message!["`residual` adds its input to what its block gives: "];
-        message.extend(shape_parts(&flow.shape));
-        message.push(" goes in, ".into());
-        message.extend(shape_parts(&inner.shape));
-        message.push(" comes out; make the two shapes the same".into());
-        self.require_equal(&flow.shape, &inner.shape, pos, "residual", message);
-        let var = self.op(at.block, &flow.shape, OpKind::Add(flow.var, inner.var));
-        // Where one of the two is unknown, the other still tells the shape.
-        let shape = if flow.shape.0.is_some() { flow.shape } else { inner.shape };
+        let text = "`residual` adds its input to what its block gives";
+        let shape = self.agree(&flow.shape, &inner.shape, pos, "residual", text);
+        let var = self.op(at.block, &shape, OpKind::Add(flow.var, inner.var));
         Flow { var, shape, last_layer: None }
     }
 
@@ -322,7 +416,7 @@ impl<'a> Lowering<'a> {
         pos: Pos,
         at: &Place,
     ) -> Flow {
-        let count = self.size(count, "the number of repetitions", "repeat");
+        let count = self.size(count, "the number of repetitions", "repeat", MOST_REPETITIONS);
         let name = self.body_name(at);
         let block = self.blocks.len();
         let rank = flow.shape.rank().unwrap_or(2);
@@ -336,46 +430,44 @@ impl<'a> Lowering<'a> {
         self.labels = labels;
         self.params = params.add(&self.params.mul(&count));
         self.blocks[block].body = Some((rank, end.var));
-        let mut message = message!["`repeat` runs its block again on what it gives: "];
-        message.extend(shape_parts(&flow.shape));
-        message.push(" goes in, ".into());
-        message.extend(shape_parts(&end.shape));
-        message.push(" comes out; make the two shapes the same".into());
-        self.require_equal(&flow.shape, &end.shape, pos, "repeat", message);
+        let text = "`repeat` runs its block again on what it gives";
+        let shape = self.agree(&flow.shape, &end.shape, pos, "repeat", text);
         let field = self.field(at, FieldKind::Repeat { block, count });
         let kind = OpKind::Repeat { field, input: flow.var };
-        let var = self.op(at.block, &flow.shape, kind);
-        Flow { var, shape: flow.shape, last_layer: None }
+        let var = self.op(at.block, &shape, kind);
+        Flow { var, shape, last_layer: None }
     }
 
-    fn require_equal(
-        &mut self,
-        a: &Shape,
-        b: &Shape,
-        pos: Pos,
-        place: &str,
-        message: Vec<super::require::Part>,
-    ) {
-        let (Some(a), Some(b)) = (&a.0, &b.0) else { return };
-        if a.len() != b.len() {
+    /// The shape of what goes in and comes out of a block that must keep it. Where one of the two
+    /// is unknown the other tells it; where they differ, one mistake is enough.
+    fn agree(&mut self, a: &Shape, b: &Shape, pos: Pos, place: &str, text: &str) -> Shape {
+        let (Some(from), Some(to)) = (&a.0, &b.0) else {
+            return if a.0.is_some() { a.clone() } else { b.clone() };
+        };
+        let mut message = message![format!("{text}: ")];
+        message.extend(shape_parts(a));
+        message.push(" goes in, ".into());
+        message.extend(shape_parts(b));
+        message.push(" comes out; make the two shapes the same".into());
+        if from.len() != to.len() {
             let never = Condition::Equal(Dim::of(0), Dim::of(1));
             self.checks.require(never, pos, place, message);
-            return;
+            return Shape::UNKNOWN;
         }
-        for (a, b) in a.iter().zip(b) {
-            let equal = Condition::Equal(a.clone(), b.clone());
-            let known = a.sub(b).number();
-            self.checks.require(equal, pos, place, message.clone());
-            if known.is_some_and(|difference| difference != 0) {
-                return;
+        for (from, to) in from.iter().zip(to) {
+            let equal = Condition::Equal(from.clone(), to.clone());
+            if !self.checks.require(equal, pos, place, message.clone()) {
+                return Shape::UNKNOWN;
             }
         }
+        let known = |(from, to): (&Dim, &Dim)| if from.is_unknown() { to } else { from }.clone();
+        Shape::of(from.iter().zip(to).map(known).collect())
     }
 
     fn loss(
         &mut self,
         call: &Call,
-        output: Option<&(Var, Shape, Option<Ident>, Ident)>,
+        output: Option<&Output>,
     ) -> Option<Loss> {
         const CROSS_ENTROPY: Signature =
             Signature { params: &[Param::optional("label_smoothing")], positional: 0 };
@@ -390,7 +482,7 @@ impl<'a> Lowering<'a> {
                     let condition = Condition::Real(smoothing.clone(), Range::Share);
                     self.checks.require(condition, smoothing.pos, "loss", message![text]);
                 }
-                if let Some((_, shape, last, name)) = output {
+                if let Some(Output { name, flow: Flow { shape, last_layer: last, .. } }) = output {
                     if let Some(dims) = shape.0.as_ref().filter(|dims| dims.len() != 1) {
                         let message = format!(
                             "`cross_entropy` needs one score per class, a shape of [classes]; \
@@ -433,11 +525,13 @@ impl<'a> Lowering<'a> {
     }
 
     fn field(&mut self, at: &Place, kind: FieldKind) -> usize {
-        let mut ident = at.path.join("_");
-        if ident.is_empty() || ident.starts_with(|first: char| first.is_ascii_digit()) {
-            ident = format!("layer_{ident}");
-        }
-        let ident = format_ident!("{}", ident.trim_end_matches('_'));
+        let ident = match at.path.join("_") {
+            path if path.is_empty() => "layer".to_owned(),
+            path if path.starts_with(|first: char| first.is_ascii_digit()) => format!("layer_{path}"),
+            path => path,
+        };
+        // A keyword that the user wrote raw stays raw.
+        let ident = syn::parse_str(&ident).unwrap_or_else(|_| format_ident!("r#{ident}"));
         let fields = &mut self.blocks[at.block].fields;
         fields.push(Field { ident, path: at.path.clone(), kind, pos: at.pos });
         fields.len() - 1
@@ -475,6 +569,11 @@ impl<'a> Lowering<'a> {
                 if field.ident == "config" {
                     let message = "a layer cannot have the path `config`; choose another name";
                     self.report.error(field.pos, message);
+                }
+                if field.path.last().is_some_and(|name| self.doubled.contains(name))
+                    || field.path.first().is_some_and(|name| self.doubled.contains(name))
+                {
+                    continue;
                 }
                 if let Some(other) = block.fields[..i].iter().find(|other| clash(other)) {
                     let message = format!(

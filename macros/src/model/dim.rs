@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote};
 
 use crate::syntax::{Expr, Node, Number, Op};
 
@@ -185,8 +185,9 @@ impl Dim {
         let mut terms = terms.iter().map(|(monomial, coefficient)| {
             let factors = monomial.iter().map(|atom| match atom {
                 Atom::Hyper(name) => {
-                    let name = Ident::new(name, Span::call_site());
-                    quote!((self.#name as i128))
+                    // Of the user's own, and perhaps raw.
+                    let name = format_ident!("{name}", span = Span::call_site());
+                    quote!((self.#name as ::core::primitive::i128))
                 }
                 Atom::Quotient(a, b) => {
                     let (a, b) = (a.tokens(), b.tokens());
@@ -211,7 +212,7 @@ impl Dim {
             }
             None => {
                 let tokens = self.tokens();
-                quote!(((#tokens) as usize))
+                quote!(((#tokens) as ::core::primitive::usize))
             }
         }
     }

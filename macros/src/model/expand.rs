@@ -180,7 +180,9 @@ impl Writer<'_> {
                     #config::summary(self)
                 }
 
-                fn inputs(&self) -> ::std::vec::Vec<::std::vec::Vec<usize>> { #inputs }
+                fn inputs(&self) -> ::std::vec::Vec<::std::vec::Vec<::core::primitive::usize>> {
+                    #inputs
+                }
 
                 fn target(&self) -> ::kiln::data::Target { #target }
             }
@@ -259,9 +261,11 @@ impl Writer<'_> {
             String::new(),
             format!("`{input}` is {}; the result is {}.", batched(&input_shape), batched(&shape)),
         ];
+        // Whatever the input is called, it is not mixed up with the other names of the expansion.
+        let value = Ident::new("input", Span::mixed_site());
         let run = self.body({
             let result = self.network.output.as_ref().map_or(Var(0), |(var, _)| *var);
-            self.operations(0, &input, result)
+            self.operations(0, &value, result)
         });
         let forward = self.body(quote!(self.__run(#input, &mut ())));
         let bodies = self.network.blocks.iter().skip(1).filter_map(|block| {
@@ -293,7 +297,7 @@ impl Writer<'_> {
 
                 fn __run<O: ::kiln::model::Observe>(
                     &self,
-                    #input: ::kiln::Tensor<#rank>,
+                    #value: ::kiln::Tensor<#rank>,
                     observer: &mut O,
                 ) -> ::kiln::Tensor<#output> {
                     #run

@@ -130,18 +130,22 @@ fn conv2d(rule: &mut Rule) -> Made {
     let window = Window::read(rule, false);
     let groups = rule.size("groups", Some(1));
     let bias = rule.args.flag("bias", true);
-    let [channels, height, width] = rule.image();
+    let image = rule.image();
+    let [channels, height, width] = image.clone().unwrap_or([Dim::UNKNOWN; 3]);
     for (what, dim) in [("input channels", &channels), ("output channels", &out)] {
-        rule.require(
+        let divides = rule.require(
             Condition::Multiple(dim.clone(), groups.clone()),
             "groups",
             message![
                 format!("`conv2d` splits its {what} into groups of equal size: "),
                 dim,
-                " is no multiple of groups = ",
+                " is no multiple of `groups`, ",
                 &groups,
             ],
         );
+        if !divides {
+            break;
+        }
     }
     let [high, wide] = window.output(rule, [&height, &width]);
     let kernel = Dim::product(&window.kernel);
@@ -156,7 +160,10 @@ fn conv2d(rule: &mut Rule) -> Made {
     });
     let with_bias = (!bias).then(|| quote!(.with_bias(false)));
     Made {
-        output: Shape::of(vec![out.clone(), high, wide]),
+        output: match image {
+            Some(_) => Shape::of(vec![out.clone(), high, wide]),
+            None => Shape::UNKNOWN,
+        },
         params: if bias { weights.add(&out) } else { weights },
         ty: quote!(::kiln::layer::Conv2d),
         init: quote! {
@@ -215,7 +222,7 @@ fn pool(rule: &mut Rule) -> (Window, Shape) {
     let window = Window::read(rule, true);
     for (kernel, [before, _]) in window.kernel.iter().zip(&window.padding) {
         let spare = kernel.sub(&before.mul(&Dim::of(2)));
-        rule.require(
+        let fits = rule.require(
             Condition::Within(spare, 0, i128::MAX),
             "padding",
             message![
@@ -225,16 +232,22 @@ fn pool(rule: &mut Rule) -> (Window, Shape) {
                 kernel,
             ],
         );
+        if !fits {
+            break;
+        }
     }
-    let [channels, height, width] = rule.image();
+    let Some([channels, height, width]) = rule.image() else { return (window, Shape::UNKNOWN) };
     let [high, wide] = window.output(rule, [&height, &width]);
     let output = Shape::of(vec![channels, high, wide]);
     (window, output)
 }
 
 fn global_avg_pool(rule: &mut Rule) -> Made {
-    let [channels, ..] = rule.image();
-    Made::inline(Shape::of(vec![channels]), quote!(GlobalAvgPool))
+    let output = match rule.image() {
+        Some([channels, ..]) => Shape::of(vec![channels]),
+        None => Shape::UNKNOWN,
+    };
+    Made::inline(output, quote!(GlobalAvgPool))
 }
 
 fn batch_norm(rule: &mut Rule) -> Made {
@@ -282,8 +295,8 @@ fn flatten(rule: &mut Rule) -> Made {
     let output = match &rule.input.0 {
         Some(dims) => {
             let size = Dim::product(dims);
-            rule.limit(&size, rule.args.pos, "the flattened example");
-            Shape::of(vec![size])
+            let fits = rule.limit(&size, rule.args.pos, "the flattened example");
+            Shape::of(vec![if fits { size } else { Dim::UNKNOWN }])
         }
         None => Shape::of(vec![Dim::UNKNOWN]),
     };
@@ -308,9 +321,9 @@ impl Rule<'_, '_> {
         Made::inline(self.input.clone(), layer)
     }
 
-    fn require(&mut self, condition: Condition, arg: &str, message: Vec<Part>) {
+    fn require(&mut self, condition: Condition, arg: &str, message: Vec<Part>) -> bool {
         let pos = self.args.pos(arg);
-        self.checks.require(condition, pos, self.place, message);
+        self.checks.require(condition, pos, self.place, message)
     }
 
     /// A dimension of the input.
@@ -319,16 +332,19 @@ impl Rule<'_, '_> {
         dims.and_then(|dims| dims.get(index)).cloned().unwrap_or(Dim::UNKNOWN)
     }
 
-    /// The input as `[channels, height, width]`.
-    fn image(&mut self) -> [Dim; 3] {
+    /// The input as `[channels, height, width]`; reported if it is no image.
+    fn image(&mut self) -> Option<[Dim; 3]> {
         match self.input.0.as_deref() {
-            Some([channels, height, width]) => [channels.clone(), height.clone(), width.clone()],
-            None => [Dim::UNKNOWN, Dim::UNKNOWN, Dim::UNKNOWN],
+            Some([channels, height, width]) => {
+                Some([channels.clone(), height.clone(), width.clone()])
+            }
+            None => Some([Dim::UNKNOWN; 3]),
             Some(dims) => {
                 let help = match dims.len() {
                     1 => "; a `flatten` or `global_avg_pool` before it took the image apart, \
                           or the `input` lacks its channels",
                     2 => "; a grey image has one channel: [1, height, width]",
+                    4 => "; the batch dimension is implied, leave it out of the `input`",
                     _ => "",
                 };
                 let message = format!(
@@ -336,7 +352,7 @@ impl Rule<'_, '_> {
                     self.args.name, self.input,
                 );
                 self.checks.report.error(self.args.name, message);
-                [Dim::UNKNOWN, Dim::UNKNOWN, Dim::UNKNOWN]
+                None
             }
         }
     }
@@ -359,8 +375,8 @@ impl Rule<'_, '_> {
             &dim,
         ];
         let condition = Condition::Within(dim.clone(), low, LARGEST);
-        self.checks.require(condition, expr.pos, self.place, message);
-        dim
+        let fits = self.checks.require(condition, expr.pos, self.place, message);
+        if fits { dim } else { Dim::UNKNOWN }
     }
 
     /// A size for each of the two dimensions.
@@ -374,7 +390,7 @@ impl Rule<'_, '_> {
             }
             None => match default {
                 Some(default) if self.args.value(arg).is_none() => default,
-                _ => [Dim::UNKNOWN, Dim::UNKNOWN],
+                _ => [Dim::UNKNOWN; 2],
             },
         }
     }
@@ -382,26 +398,20 @@ impl Rule<'_, '_> {
     /// A real number in `range`, as tokens.
     fn real(&mut self, arg: &str, range: Range) -> Option<TokenStream> {
         let expr = self.args.float(arg)?.clone();
-        let literal = expr.real().map(|value| format!(", found {value}"));
-        let text = format!(
-            "`{}` needs `{arg}` {}{}",
-            self.args.name,
-            range.described(),
-            literal.unwrap_or_default(),
-        );
+        let text = format!("`{}` needs `{arg}` {}", self.args.name, range.described());
         let tokens = expr.float_tokens(self.checks.head, &quote!(self));
         self.require(Condition::Real(expr, range), arg, message![text]);
         Some(tokens)
     }
 
     /// Refuses what no memory could hold.
-    fn limit(&mut self, dim: &Dim, pos: Pos, what: &str) {
+    fn limit(&mut self, dim: &Dim, pos: Pos, what: &str) -> bool {
         let message = message![
             format!("{what} may hold at most {LARGEST} numbers, found "),
             dim,
         ];
         let condition = Condition::Within(dim.clone(), 0, LARGEST);
-        self.checks.require(condition, pos, self.place, message);
+        self.checks.require(condition, pos, self.place, message)
     }
 }
 
@@ -424,7 +434,7 @@ impl Window {
         let word = rule.args.value("padding").and_then(word);
         let padding = if word.is_some_and(|word| word == "same") && !pooling {
             for stride in &stride {
-                rule.require(
+                let one = rule.require(
                     Condition::Equal(stride.clone(), Dim::of(1)),
                     "padding",
                     message![
@@ -433,6 +443,9 @@ impl Window {
                         "; write the padding as a number, such as `padding: 1`",
                     ],
                 );
+                if !one {
+                    break;
+                }
             }
             // The odd one out goes behind, as in PyTorch.
             [0, 1].map(|i: usize| {
@@ -450,7 +463,7 @@ impl Window {
             };
             let message = format!("`padding` is {choices}, found `{word}`{hint}");
             rule.checks.report.error(word, message);
-            [0, 1].map(|_| [Dim::UNKNOWN, Dim::UNKNOWN])
+            [[Dim::UNKNOWN; 2], [Dim::UNKNOWN; 2]]
         } else {
             let zero = Some([Dim::of(0), Dim::of(0)]);
             rule.sizes("padding", 0, zero).map(|padding| [padding.clone(), padding])
@@ -461,35 +474,35 @@ impl Window {
     /// Height and width of what comes out: `floor((in + padding - reach) / stride) + 1` with
     /// `reach = dilation * (kernel - 1) + 1`, which must not exceed the padded input.
     fn output(&self, rule: &mut Rule, input: [&Dim; 2]) -> [Dim; 2] {
-        let mut output = [Dim::UNKNOWN, Dim::UNKNOWN];
-        let square = |pair: &[Dim; 2]| pair[0] == pair[1];
-        let alike = input[0] == input[1]
-            && self.padding[0] == self.padding[1]
-            && [&self.kernel, &self.stride, &self.dilation].into_iter().all(square);
-        for (i, name) in ["height", "width"].into_iter().enumerate() {
-            if i == 1 && alike {
-                output[1] = output[0].clone();
+        let reach = [0, 1].map(|i: usize| {
+            self.dilation[i].mul(&self.kernel[i].sub(&Dim::of(1))).add(&Dim::of(1))
+        });
+        let padded = [0, 1].map(|i: usize| {
+            let [before, behind] = &self.padding[i];
+            input[i].add(before).add(behind)
+        });
+        let room = [0, 1].map(|i: usize| padded[i].sub(&reach[i]));
+        for i in 0..2 {
+            // Of a square it is said once.
+            if i == 1 && room[0] == room[1] {
                 break;
             }
-            let [before, behind] = &self.padding[i];
-            let padded = input[i].add(before).add(behind);
-            let reach = self.dilation[i].mul(&self.kernel[i].sub(&Dim::of(1))).add(&Dim::of(1));
-            let room = padded.sub(&reach);
             let mut message = message![
-                format!("`{}` does not fit its input ", rule.args.name),
+                format!("the kernel of `{}` is larger than its input ", rule.args.name)
             ];
             message.extend(shape_parts(rule.input));
-            message.extend(message![format!(": the kernel reaches over "), &reach]);
-            message.extend(message![format!(", the {name} with its padding is "), &padded]);
-            message.extend(message!["; make the kernel smaller, or pad"]);
-            rule.require(Condition::Within(room.clone(), 0, LARGEST), "kernel", message);
-            output[i] = room.floor_div(&self.stride[i]).add(&Dim::of(1));
-            // A kernel that does not fit leaves no size to go on with, and one mistake is enough.
-            if room.number().is_some_and(|room| room < 0) {
-                output[i] = Dim::UNKNOWN;
+            message.push(": the kernel spans ".into());
+            message.extend(shape_parts(&Shape::of(reach.to_vec())));
+            message.push(", height and width with their padding are ".into());
+            message.extend(shape_parts(&Shape::of(padded.to_vec())));
+            message.push("; make the kernel smaller, or pad".into());
+            let condition = Condition::Within(room[i].clone(), 0, LARGEST);
+            // What does not fit leaves no size to go on with, and one mistake is enough.
+            if !rule.require(condition, "kernel", message) {
+                return [Dim::UNKNOWN; 2];
             }
         }
-        output
+        [0, 1].map(|i: usize| room[i].floor_div(&self.stride[i]).add(&Dim::of(1)))
     }
 
     fn padding_tokens(&self) -> TokenStream {

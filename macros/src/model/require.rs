@@ -57,11 +57,21 @@ pub struct Checks<'a> {
 
 impl Checks<'_> {
     /// Demands `condition` of `layer`: reports `message` at `pos` if it fails, or if it fails with
-    /// the defaults; leaves it to `init` if the hyper-parameters decide.
-    pub fn require(&mut self, condition: Condition, pos: Pos, layer: &str, message: Vec<Part>) {
+    /// the defaults; leaves it to `init` if the hyper-parameters decide. Says whether nothing was
+    /// reported.
+    pub fn require(
+        &mut self,
+        condition: Condition,
+        pos: Pos,
+        layer: &str,
+        message: Vec<Part>,
+    ) -> bool {
         match condition.holds(&|_| None) {
             Some(true) => {}
-            Some(false) => self.report.error(pos, self.shown(&message, &|_| None)),
+            Some(false) => {
+                self.report.error(pos, self.shown(&condition, &message, &|_| None));
+                return false;
+            }
             None if condition.is_unknown() => {}
             None => {
                 let head = self.head;
@@ -73,16 +83,22 @@ impl Checks<'_> {
                     let mut names = Vec::new();
                     condition.hypers(&mut names);
                     let defaults = self.head.defaults_shown(&names);
-                    let message = self.shown(&message, &default);
+                    let message = self.shown(&condition, &message, &default);
                     self.report.error(pos, format!("with the defaults ({defaults}), {message}"));
-                } else {
-                    self.left.push(Check { condition, layer: layer.into(), message });
+                    return false;
                 }
+                self.left.push(Check { condition, layer: layer.into(), message });
             }
         }
+        true
     }
 
-    fn shown(&self, message: &[Part], known: &dyn Fn(&str) -> Option<Number>) -> String {
+    fn shown(
+        &self,
+        condition: &Condition,
+        message: &[Part],
+        known: &dyn Fn(&str) -> Option<Number>,
+    ) -> String {
         let whole = whole(known);
         let parts = message.iter().map(|part| match part {
             Part::Text(text) => text.clone(),
@@ -91,7 +107,14 @@ impl Checks<'_> {
                 None => dim.to_string(),
             },
         });
-        parts.collect()
+        let mut message: String = parts.collect();
+        // What a real number was is not in the parts: they are dimensions.
+        if let Condition::Real(expr, _) = condition
+            && let Some(value) = expr.eval_float(&|name| Some(known(&name.to_string())?.float()))
+        {
+            message.push_str(&format!(", found {value}"));
+        }
+        message
     }
 }
 

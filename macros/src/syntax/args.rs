@@ -66,6 +66,7 @@ impl Signature {
         };
         let name = &call.name;
         let mut position = 0;
+        let mut misplaced = false;
         // Parameters that an unknown key was probably meant to be: they are not missing as well.
         let mut meant = Vec::new();
         for arg in &call.args {
@@ -88,7 +89,8 @@ impl Signature {
                 None => {
                     position += 1;
                     let found = self.params[..self.positional].get(position - 1);
-                    if found.is_none() {
+                    if found.is_none() && !misplaced {
+                        misplaced = true;
                         let shown = self.shown(name);
                         let message = match (self.positional, self.params.len()) {
                             (_, 0) => format!("`{name}` takes no arguments"),
@@ -114,7 +116,8 @@ impl Signature {
         for param in self.params {
             if param.required && bound.value(param.name).is_none() {
                 bound.incomplete = true;
-                if !call.broken && !meant.contains(&param.name) {
+                // What was misplaced may be what is missing.
+                if !call.broken && !misplaced && !meant.contains(&param.name) {
                     let shown = self.shown(name);
                     report.error(call.pos, format!("`{name}` needs `{}`: `{shown}`", param.name));
                 }

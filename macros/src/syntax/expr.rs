@@ -215,7 +215,8 @@ impl Expr {
     fn refuse(&self, wanted: HyperType, report: &Report) -> bool {
         let found = match &self.node {
             Node::Int(value) => format!("`{value}`"),
-            Node::Float(value) => format!("`{value}`"),
+            // With its point: `10.0` is no whole number.
+            Node::Float(value) => format!("`{value:?}`"),
             Node::Bool(value) => format!("`{value}`"),
             _ => "arithmetic".into(),
         };
@@ -239,6 +240,9 @@ impl Head {
     /// Reports `name` if it is no hyper-parameter of type `wanted`.
     fn resolve(&self, name: &Ident, wanted: HyperType, report: &Report) -> bool {
         let Some(hyper) = self.hyper(name) else {
+            if self.unread.contains(name) {
+                return false;
+            }
             let names = self.hypers.iter().map(|hyper| hyper.text());
             let names: Vec<String> = names.collect();
             let hint = suggest::hint(
@@ -353,7 +357,13 @@ fn literal(lit: Lit) -> syn::Result<Expr> {
             return Err(syn::Error::new(span, message));
         }
         Lit::Int(int) if int.suffix() == "f64" => Node::Float(int.base10_parse()?),
-        Lit::Int(int) => Node::Int(int.base10_parse()?),
+        Lit::Int(int) => match int.base10_parse() {
+            Ok(value) => Node::Int(value),
+            Err(_) => {
+                let message = "this whole number is too large: below 2^64 is what can be written";
+                return Err(syn::Error::new(span, message));
+            }
+        },
         Lit::Float(float) if unknown_suffix(float.suffix(), &["f64"]) => {
             let message = format!("`{}` is no unit or type of the language here", float.suffix());
             return Err(syn::Error::new(span, message));

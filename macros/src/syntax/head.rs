@@ -16,6 +16,8 @@ pub struct Head {
     pub vis: Visibility,
     pub name: Ident,
     pub hypers: Vec<Hyper>,
+    /// The names of hyper-parameters that could not be read, so that their uses are no mistakes.
+    pub unread: Vec<Ident>,
 }
 
 /// A hyper-parameter: `/// doc` `name: type = default`.
@@ -57,13 +59,14 @@ impl Hyper {
         self.name.to_string()
     }
 
-    fn parse(input: ParseStream) -> syn::Result<Hyper> {
+    fn parse(input: ParseStream, report: &Report) -> syn::Result<Hyper> {
         let attrs = input.call(Attribute::parse_outer)?;
-        if let Ok(vis) = input.parse::<Visibility>()
-            && let Visibility::Public(public) = vis
-        {
-            let message = "hyper-parameters are public as they are: leave out `pub`";
-            return Err(syn::Error::new(public.span, message));
+        match input.parse()? {
+            Visibility::Inherited => {}
+            vis => {
+                let message = "hyper-parameters are public as they are: leave this out";
+                report.syn(syn::Error::new_spanned(vis, message));
+            }
         }
         let name: Ident = input.parse()?;
         input.parse::<Token![:]>()?;
@@ -73,12 +76,14 @@ impl Hyper {
             "f64" => HyperType::Float,
             "bool" => HyperType::Bool,
             other => {
+                let meant = if other.starts_with('f') { HyperType::Float } else { HyperType::Int };
                 let message = format!(
                     "a hyper-parameter is `usize`, `f64` or `bool`, found `{other}`; \
                      write `{name}: {}`",
-                    if other.starts_with('f') { "f64" } else { "usize" },
+                    meant.name(),
                 );
-                return Err(syn::Error::new(ty.span(), message));
+                report.error(&ty, message);
+                meant
             }
         };
         let default = if input.peek(Token![=]) {
@@ -90,10 +95,23 @@ impl Hyper {
         Ok(Hyper { attrs, name, ty, default })
     }
 
-    /// The value of the default.
+    /// The name of the hyper-parameter that stands here, however broken the rest of it is.
+    fn name(input: ParseStream) -> syn::Result<Ident> {
+        input.call(Attribute::parse_outer)?;
+        input.parse::<Visibility>()?;
+        input.parse()
+    }
+
+    /// The value of the default, if it is one of the hyper-parameter's type.
     fn number(&self) -> Option<Number> {
         let default = self.default.as_ref()?;
-        if self.ty == HyperType::Float { default.real().map(Number::Float) } else { default.literal() }
+        match self.ty {
+            HyperType::Float => default.real().filter(|value| value.is_finite()).map(Number::Float),
+            _ => default.literal().filter(|value| match value {
+                Number::Int(value) => u64::try_from(*value).is_ok(),
+                Number::Float(_) => false,
+            }),
+        }
     }
 }
 
@@ -102,20 +120,26 @@ impl Head {
     pub fn parse(input: ParseStream, report: &Report) -> syn::Result<Head> {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
+        if !input.peek(Token![struct]) {
+            return Err(input.error("a declaration begins with its type: `pub struct Name { .. }`"));
+        }
         input.parse::<Token![struct]>()?;
         let name: Ident = input.parse()?;
-        let mut head = Head { attrs, vis, name, hypers: Vec::new() };
+        let mut head = Head { attrs, vis, name, hypers: Vec::new(), unread: Vec::new() };
         if input.peek(Token![;]) {
             input.parse::<Token![;]>()?;
             return Ok(head);
         }
         if input.peek(Token![<]) {
-            return Err(input.error("a declaration takes no generics or lifetimes"));
+            let generics: syn::Generics = input.parse()?;
+            let message = "a declaration takes no generics or lifetimes; leave these out";
+            report.syn(syn::Error::new_spanned(generics, message));
         }
         let content;
         syn::braced!(content in input);
         while !content.is_empty() {
-            let parsed = Hyper::parse(&content).and_then(|hyper| {
+            let name = Hyper::name(&content.fork());
+            let parsed = Hyper::parse(&content, report).and_then(|hyper| {
                 if content.is_empty() || content.peek(Token![,]) {
                     Ok(hyper)
                 } else {
@@ -124,7 +148,10 @@ impl Head {
             });
             match parsed {
                 Ok(hyper) => head.add(hyper, report),
-                Err(error) => report.syn(error),
+                Err(error) => {
+                    report.syn(error);
+                    head.unread.extend(name);
+                }
             }
             super::skip_past(&content, ',');
         }
@@ -143,21 +170,24 @@ impl Head {
                 vis: Visibility::Inherited,
                 name: self.name.clone(),
                 hypers: Vec::new(),
+                unread: Vec::new(),
             };
-            let whole = hyper.ty == HyperType::Int;
-            if default.check(hyper.ty, &literals, report) && hyper.ty != HyperType::Bool {
-                let fits = match hyper.number() {
-                    Some(Number::Int(value)) => !whole || u64::try_from(value).is_ok(),
-                    Some(Number::Float(value)) => value.is_finite(),
-                    None => false,
+            if default.check(hyper.ty, &literals, report)
+                && hyper.ty != HyperType::Bool
+                && hyper.number().is_none()
+            {
+                let Hyper { name, ty, .. } = &hyper;
+                let found = match default.literal() {
+                    Some(Number::Int(value)) => format!("{value}"),
+                    _ => "arithmetic without a finite result".to_owned(),
                 };
-                if !fits {
-                    let message = format!(
-                        "this default is no value of the type `{}`",
-                        hyper.ty.name(),
-                    );
-                    report.error(default.pos, message);
-                }
+                let range = if *ty == HyperType::Int { "from 0 on" } else { "that is finite" };
+                let message = format!(
+                    "`{name}` is of type `{}`, so its default is {} {range}, found {found}",
+                    ty.name(),
+                    ty.described(),
+                );
+                report.error(default.pos, message);
             }
         }
         self.hypers.push(hyper);

@@ -47,17 +47,33 @@ pub fn statement<T>(
     report: &Report,
     parse: impl FnOnce(ParseStream) -> syn::Result<T>,
 ) -> Option<T> {
+    statement_before(input, report, &[], parse)
+}
+
+/// A [`statement`]; where one of the `keywords` follows in place of its `;`, that is where the
+/// next one begins.
+pub fn statement_before<T>(
+    input: ParseStream,
+    report: &Report,
+    keywords: &[&str],
+    parse: impl FnOnce(ParseStream) -> syn::Result<T>,
+) -> Option<T> {
     let tokens = input.fork();
     let parsed = parse(input).and_then(|statement| {
         if input.peek(syn::Token![;]) || input.is_empty() {
-            Ok(statement)
-        } else {
-            let found: TokenTree = input.fork().parse()?;
-            Err(input.error(format!("expected `;` here, found `{}`", shown(&found))))
+            return Ok((statement, true));
         }
+        let found: TokenTree = input.fork().parse()?;
+        let error = input.error(format!("expected `;` here, found `{}`", shown(&found)));
+        if !keywords.contains(&found.to_string().as_str()) {
+            return Err(error);
+        }
+        report.syn(error);
+        Ok((statement, false))
     });
     let statement = match parsed {
-        Ok(statement) => {
+        Ok((statement, false)) => return Some(statement),
+        Ok((statement, true)) => {
             if input.is_empty() {
                 // The end of the input has no place of its own: the last token stands for it.
                 let mut last = None;
