@@ -52,11 +52,23 @@ fn lenet_5_has_61706_parameters() {
 
 #[test]
 fn hyper_parameters_change_what_they_name() {
-    let mlp = MlpConfig::new().with_size(8).with_hidden_1(32).with_hidden_2(16).with_classes(3);
+    let mlp = MlpConfig::new()
+        .with_size(8)
+        .with_hidden_1(32)
+        .with_hidden_2(16)
+        .with_classes(3);
     holds(&mlp, 8, 3, dense(64, 32) + dense(32, 16) + dense(16, 3));
     // 9 pixels are 4 after the first pooling and 2 after the second.
-    let cnn = CnnConfig::new().with_size(9).with_hidden(20).with_classes(4);
-    holds(&cnn, 9, 4, conv(1, 16, 3) + conv(16, 32, 3) + dense(32 * 4, 20) + dense(20, 4));
+    let cnn = CnnConfig::new()
+        .with_size(9)
+        .with_hidden(20)
+        .with_classes(4);
+    holds(
+        &cnn,
+        9,
+        4,
+        conv(1, 16, 3) + conv(16, 32, 3) + dense(32 * 4, 20) + dense(20, 4),
+    );
     let lenet = LeNet5Config::new().with_size(12).with_classes(7);
     let dense_part = dense(16, 120) + dense(120, 84) + dense(84, 7);
     holds(&lenet, 12, 7, conv(1, 6, 5) + conv(6, 16, 5) + dense_part);
