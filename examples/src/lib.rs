@@ -2,6 +2,9 @@
 
 use kiln::prelude::*;
 
+
+pub mod by_hand;
+
 model! {
     /// A small residual network for grey digits of any size.
     pub struct DigitNet {
