@@ -1,9 +1,8 @@
 //! What the programs share: the network that reads digits, and how a person sees them.
 
-use kiln::prelude::*;
-
-
 pub mod by_hand;
+
+use kiln::prelude::*;
 
 model! {
     /// A small residual network for grey digits of any size.
