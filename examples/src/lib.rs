@@ -1,5 +1,7 @@
 //! What the programs share: the network that reads digits, and how a person sees them.
 
+pub mod by_hand;
+
 use kiln::prelude::*;
 
 model! {

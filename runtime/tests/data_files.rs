@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use flate2::{Compression, write::GzEncoder};
 use kiln::data::{DataError, Images, Source, digits, idx, idx_images, idx_labels, mnist};
 
@@ -64,7 +64,7 @@ fn digits_become_numbers_from_0_to_1() {
 #[test]
 fn a_batch_becomes_tensors_of_whatever_backend_is_on() {
     let batch = digits().unwrap().gather(&[8, 9]).unwrap();
-    let device = Device::default();
+    let device = kiln::device::default_device().unwrap();
     let [inputs, targets] = [&batch.inputs[0], &batch.targets[0]].map(TensorData::clone);
     let image = Tensor::<4>::from_data(inputs.clone(), &device);
     assert_eq!(image.into_data(), inputs);

@@ -48,7 +48,7 @@ struct Norms {
 }
 
 fn device() -> Device {
-    Device::default().autodiff()
+    kiln::device::default_device().unwrap().autodiff()
 }
 
 fn norms(device: &Device) -> Norms {

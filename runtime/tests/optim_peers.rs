@@ -139,7 +139,7 @@ fn recipe(case: &Value) -> Recipe {
 fn weights_are_pytorchs_after_1_10_and_50_steps() {
     let record = include_str!("../../tests/peers/optimizers.json");
     let record: Value = serde_json::from_str(record).unwrap();
-    let device = Device::default().autodiff();
+    let device = kiln::device::default_device().unwrap().autodiff();
     let x = tensor(&record["x"], [8, 3], &device);
     let y = tensor(&record["y"], [8, 2], &device);
     let cases = record["cases"].as_array().unwrap();

@@ -1,1 +1,125 @@
-//! Tests that cross crates.
+//! Tests that cross crates, and what they share.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use kiln::burn::module::{Module, ModuleVisitor, Param};
+use kiln::burn::tensor::Gradients;
+use kiln::data::TensorData;
+use kiln::{Device, Tensor, device};
+
+/// The device that the tests run on: what `KILN_DEVICE` names, as for every program.
+///
+/// # Panics
+///
+/// Where there is none: a test cannot go on without it.
+pub fn device() -> Device {
+    device::default_device().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Whether long trainings should be cut short: a GPU in software takes 20 times as long.
+pub fn is_slow() -> bool {
+    device::name(&device()) == "wgpu"
+}
+
+/// Held by every test that draws random numbers whose values matter.
+///
+/// The CPU devices of Burn have one random stream in a program, and a training seeds it at every
+/// step; without this a test beside it would take numbers out of its stream.
+pub fn lock() -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    // A failed test says nothing about the next one.
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Every tensor of a module by its path, running statistics included.
+pub fn tensors<M: Module>(module: &M) -> BTreeMap<String, TensorData> {
+    struct Collect {
+        path: Vec<String>,
+        tensors: BTreeMap<String, TensorData>,
+    }
+    impl ModuleVisitor for Collect {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let old = self
+                .tensors
+                .insert(self.path.join("."), param.val().into_data());
+            assert!(
+                old.is_none(),
+                "two parameters have the path {}",
+                self.path.join(".")
+            );
+        }
+    }
+    let mut collect = Collect {
+        path: Vec::new(),
+        tensors: BTreeMap::new(),
+    };
+    // Running statistics may wait to be taken over; this takes them over.
+    module.valid().visit(&mut collect);
+    collect.tensors
+}
+
+/// The gradient of every parameter that has one, by its path.
+pub fn gradients<M: Module>(module: &M, gradients: &Gradients) -> BTreeMap<String, TensorData> {
+    struct Collect<'a> {
+        path: Vec<String>,
+        gradients: &'a Gradients,
+        found: BTreeMap<String, TensorData>,
+    }
+    impl ModuleVisitor for Collect<'_> {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(gradient) = param.val().grad(self.gradients) {
+                self.found.insert(self.path.join("."), gradient.into_data());
+            }
+        }
+    }
+    let mut collect = Collect {
+        path: Vec::new(),
+        gradients,
+        found: BTreeMap::new(),
+    };
+    module.visit(&mut collect);
+    collect.found
+}
+
+/// The numbers of a tensor.
+pub fn numbers(data: &TensorData) -> Vec<f32> {
+    data.iter::<f32>().collect()
+}
+
+/// The bits of every tensor of a module, by path: two modules are equal if and only if these are.
+pub fn bits<M: Module>(module: &M) -> BTreeMap<String, Vec<u32>> {
+    let tensors = tensors(module).into_iter();
+    tensors
+        .map(|(path, data)| (path, data.iter::<f32>().map(f32::to_bits).collect()))
+        .collect()
+}
+
+/// The largest `|found - expected| / (1 + |expected|)`, infinite where one of the two is not
+/// finite or their lengths differ.
+pub fn deviation(found: &[f32], expected: &[f32]) -> f32 {
+    if found.len() != expected.len() {
+        return f32::INFINITY;
+    }
+    let pairs = found.iter().zip(expected);
+    pairs.fold(0.0, |worst, (found, expected)| {
+        let off = (found - expected).abs() / (1.0 + expected.abs());
+        if off.is_finite() {
+            worst.max(off)
+        } else {
+            f32::INFINITY
+        }
+    })
+}

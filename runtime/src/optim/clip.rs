@@ -22,7 +22,7 @@ pub fn global_norm<M: Module>(model: &M, grads: &GradientsParams) -> Tensor<1> {
     model.visit(&mut norm);
     match norm.squares {
         Some(squares) => squares.sqrt(),
-        None => Tensor::zeros([1], &Device::default()),
+        None => Tensor::zeros([1], &model.devices().into_iter().next().unwrap_or_default()),
     }
 }
 
