@@ -168,6 +168,7 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
     let total = message!["the model may have at most 2^40 parameters, found ", &lowering.params];
     let condition = Condition::Within(lowering.params.clone(), 0, MOST_PARAMETERS);
     lowering.checks.require(condition, (&head).into(), "", total);
+    lowering.known(&head);
     let Lowering { checks, blocks, .. } = lowering;
     let checks = checks.left;
     let output = output.map(|Output { flow, .. }| (flow.var, flow.shape));
@@ -213,7 +214,7 @@ impl<'a> Lowering<'a> {
         if !expr.check(HyperType::Int, self.head, self.report) {
             return Dim::UNKNOWN;
         }
-        let dim = Dim::from_expr(expr);
+        let dim = self.checks.dim(expr);
         let message = message![format!("{what} is between 1 and {most}, found "), &dim];
         let condition = Condition::Within(dim.clone(), 1, most);
         let fits = self.checks.require(condition, expr.pos, place, message);
@@ -508,6 +509,27 @@ impl<'a> Lowering<'a> {
                 self.report.error(&call.name, format!("no loss is called `{other}`{hint}"));
                 None
             }
+        }
+    }
+
+    /// Without a mistake every shape and every number of parameters is known, or sizes were
+    /// written that nobody could read either.
+    fn known(&self, head: &Head) {
+        let known = |op: &Op| match &op.kind {
+            OpKind::Layer { row, .. } => {
+                let shape = row.shape.0.as_ref();
+                shape.is_some_and(|dims| !dims.iter().any(Dim::is_unknown))
+                    && !row.params.is_unknown()
+            }
+            OpKind::Repeat { .. } | OpKind::Add(..) => true,
+        };
+        let all = self.blocks.iter().flat_map(|block| &block.ops).all(known);
+        if self.report.is_clean() && (!all || self.params.is_unknown()) {
+            let message = format!(
+                "the sizes in `{}` are too large, or too long, to be worked out; write smaller ones",
+                head.name,
+            );
+            self.report.error(head, message);
         }
     }
 

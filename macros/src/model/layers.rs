@@ -369,7 +369,7 @@ impl Rule<'_, '_> {
     }
 
     fn at_least(&mut self, arg: &str, expr: &Expr, low: i128) -> Dim {
-        let dim = Dim::from_expr(expr);
+        let dim = self.checks.dim(expr);
         let message = message![
             format!("`{}` needs `{arg}` between {low} and {LARGEST}, found ", self.args.name),
             &dim,

@@ -9,6 +9,8 @@ mod ir;
 mod layers;
 mod parse;
 pub mod require;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::TokenStream;
 

@@ -56,6 +56,16 @@ pub struct Checks<'a> {
 }
 
 impl Checks<'_> {
+    /// The dimension that an expression of whole numbers stands for; reported if there is none.
+    pub fn dim(&self, expr: &Expr) -> Dim {
+        let dim = Dim::from_expr(expr);
+        if dim.is_unknown() {
+            let message = "this has no value: it divides by zero, or grows beyond every bound";
+            self.report.error(expr.pos, message);
+        }
+        dim
+    }
+
     /// Demands `condition` of `layer`: reports `message` at `pos` if it fails, or if it fails with
     /// the defaults; leaves it to `init` if the hyper-parameters decide. Says whether nothing was
     /// reported.

@@ -1,0 +1,266 @@
+//! That the macro never gives up, whatever it is given, and names nothing that a user may shadow.
+
+use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use syn::{Item, LitStr};
+
+const DECLARATIONS: [&str; 3] = [
+    "/// A small residual network.
+     pub struct DigitNet {
+         /// Number of classes.
+         classes: usize = 10,
+         drop: f64 = 0.1,
+         deep: bool = true,
+         channels: usize,
+     }
+     input image: [1, 28, 28];
+     let stem = image -> conv2d(channels, kernel: 3, padding: same) -> batch_norm -> relu;
+     let body: [channels, 14, 14] = stem
+         -> repeat 2 * (classes - 9) {
+             residual {
+                 conv2d(channels, kernel: [3, 5], padding: [1, 2]) -> batch_norm(epsilon: 1e-3)
+                 -> inner: conv2d(channels, kernel: 1, groups: channels, bias: false)
+             } -> relu
+         }
+         -> max_pool2d(3, stride: 2, padding: 1);
+     let logits = body -> flatten -> dropout(drop / 2) -> head: linear(classes);
+     output logits;
+     loss cross_entropy(label_smoothing: drop);",
+    "struct Small;
+     input x: [8];
+     let h = x -> r#type: linear(16) -> layer_norm(bias: true) -> gelu;
+     let r#fn = h -> repeat 3 { residual { linear(16) -> tanh } };
+     output r#fn;
+     loss mse;",
+    "pub(crate) struct Pooled { width: usize = 12 }
+     input image: [3, width, 2 * width + 1];
+     let __ = image -> avg_pool2d([2, 3], stride: 2, count_include_pad: false)
+         -> conv2d(4 * width, kernel: width / 6, stride: [1, 2], dilation: 2) -> sigmoid;
+     let pooled = __ -> global_avg_pool;
+     let gone = pooled -> softmax;
+     output gone;
+     loss mse;",
+];
+
+/// The items and the errors of an expansion, which must be Rust.
+fn expanded(tokens: TokenStream) -> (Vec<Item>, Vec<String>) {
+    let shown = tokens.to_string();
+    let file: syn::File = syn::parse2(super::expand(tokens))
+        .unwrap_or_else(|error| panic!("{error} in what became of `{shown}`"));
+    let is_error = |item: &Item| match item {
+        Item::Macro(item) if item.mac.path.segments.last()?.ident == "compile_error" => {
+            Some(item.mac.parse_body::<LitStr>().expect("a message").value())
+        }
+        _ => None,
+    };
+    let errors = file.items.iter().filter_map(is_error).collect();
+    (file.items, errors)
+}
+
+#[track_caller]
+fn errors(declaration: &str) -> Vec<String> {
+    expanded(declaration.parse().expect("tokens")).1
+}
+
+#[test]
+fn what_is_right_is_no_error() {
+    for declaration in DECLARATIONS {
+        assert_eq!(errors(declaration), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_declaration_with_an_error_still_gives_its_types() {
+    for chain in ["lienar(10)", "-> linear(10)", "linear(10, 10)", "linear(clases)", "residual {}"] {
+        let declaration = format!(
+            "pub struct Net {{ classes: usize = 10 }} input image: [4];
+             let logits = image -> {chain}; output logits; loss cross_entropy;",
+        );
+        let (items, errors) = expanded(declaration.parse().expect("tokens"));
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        for name in ["Net", "NetConfig"] {
+            let declares = |item: &Item| matches!(item, Item::Struct(item) if item.ident == name);
+            assert!(items.iter().any(declares), "no `{name}` beside {errors:?}");
+        }
+    }
+}
+
+/// A linear congruential generator (Knuth's MMIX), so that a failing case can be found again.
+struct Lcg(u64);
+
+impl Lcg {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit.max(1)
+    }
+
+    fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+
+    fn token(&mut self) -> TokenTree {
+        const WORDS: &[&str] = &[
+            "input", "let", "output", "loss", "image", "stem", "body", "logits", "classes", "drop",
+            "deep", "channels", "conv2d", "linear", "flatten", "relu", "batch_norm", "max_pool2d",
+            "dropout", "softmax", "repeat", "residual", "kernel", "padding", "same", "groups",
+            "stride", "bias", "cross_entropy", "mse", "struct", "pub", "usize", "f64", "true",
+            "epochs", "config", "observer", "self", "Self", "crate", "fn", "_", "__",
+        ];
+        const LITERALS: &[&str] = &[
+            "0", "1", "3", "10", "0.1", "1.5", "1e308", "1e-320", "2147483647", "2147483648",
+            "18446744073709551615", "18446744073709551616", "99999999999999999999999999999999999",
+            "5steps", "3usize", "3u8", "\"five\"", "'c'", "b\"x\"", "1.0f64", "0x10",
+        ];
+        const PUNCTS: &[char] = &[';', ',', ':', '-', '>', '/', '*', '+', '=', '#', '<', '%', '.'];
+        match self.below(5) {
+            0 | 1 => match self.one_of(WORDS) {
+                word if self.below(16) == 0 && !["self", "Self", "crate", "_"].contains(&word) => {
+                    Ident::new_raw(word, Span::call_site()).into()
+                }
+                word => Ident::new(word, Span::call_site()).into(),
+            },
+            2 => TokenTree::Literal(self.one_of(LITERALS).parse::<Literal>().expect("a literal")),
+            3 => {
+                let spacing = self.one_of(&[Spacing::Alone, Spacing::Joint]);
+                Punct::new(self.one_of(PUNCTS), spacing).into()
+            }
+            _ => {
+                let delimiter = self.delimiter();
+                Group::new(delimiter, self.tokens(3)).into()
+            }
+        }
+    }
+
+    fn tokens(&mut self, most: usize) -> TokenStream {
+        (0..self.below(most)).map(|_| self.token()).collect()
+    }
+
+    fn delimiter(&mut self) -> Delimiter {
+        use Delimiter::{Brace, Bracket, None, Parenthesis};
+        self.one_of(&[Parenthesis, Brace, Bracket, None])
+    }
+
+    /// `tokens` with one of them, at any depth, taken out, doubled, replaced, swapped with its
+    /// neighbour, preceded by another or buried under brackets.
+    fn mutate(&mut self, tokens: TokenStream) -> TokenStream {
+        let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        let place = self.below(tokens.len());
+        if let Some(TokenTree::Group(group)) = tokens.get(place)
+            && self.below(4) > 0
+        {
+            let group = Group::new(group.delimiter(), self.mutate(group.stream()));
+            tokens[place] = group.into();
+            return tokens.into_iter().collect();
+        }
+        if tokens.is_empty() {
+            return self.token().into();
+        }
+        match self.below(7) {
+            0 => drop(tokens.remove(place)),
+            1 => tokens.insert(place, tokens[place].clone()),
+            2 => tokens[place] = self.token(),
+            3 => tokens.truncate(place),
+            4 if place > 0 => tokens.swap(place - 1, place),
+            5 => {
+                for _ in 0..self.below(100) {
+                    let delimiter = self.delimiter();
+                    let inside: TokenStream = tokens[place].clone().into();
+                    tokens[place] = Group::new(delimiter, inside).into();
+                }
+            }
+            _ => tokens.insert(place, self.token()),
+        }
+        tokens.into_iter().collect()
+    }
+}
+
+#[test]
+fn no_mutation_of_a_declaration_makes_it_panic() {
+    let declarations: Vec<TokenStream> =
+        DECLARATIONS.iter().map(|text| text.parse().expect("tokens")).collect();
+    let mut random = Lcg(7);
+    let mut accepted = 0;
+    for round in 0..14_000 {
+        let mut tokens = declarations[round % declarations.len()].clone();
+        for _ in 0..=random.below(3) {
+            tokens = random.mutate(tokens);
+        }
+        accepted += usize::from(expanded(tokens).1.is_empty());
+    }
+    // Else the mutations would only ever reach the first of the checks.
+    assert!(accepted > 50, "{accepted}");
+}
+
+#[test]
+fn no_stream_of_tokens_makes_it_panic() {
+    let head: TokenStream = "pub struct Net { classes: usize = 10 }".parse().expect("tokens");
+    let mut random = Lcg(11);
+    for round in 0..8_000 {
+        let mut tokens = if round % 4 == 0 { TokenStream::new() } else { head.clone() };
+        tokens.extend(random.tokens(40));
+        assert!(!expanded(tokens).1.is_empty());
+    }
+}
+
+#[test]
+fn no_depth_and_no_length_makes_it_panic() {
+    let chain = |chain: &str| {
+        errors(&format!(
+            "struct Net {{ n: usize = 4 }} input x: [n]; let y = x -> {chain}; output y; loss mse;"
+        ))
+    };
+    let deep = |open: &str, inside: &str, close: &str, depth: usize| {
+        format!("{}{inside}{}", open.repeat(depth), close.repeat(depth))
+    };
+    assert_eq!(chain(&deep("residual { ", "linear(n)", "}", 20)), Vec::<String>::new());
+    assert_eq!(chain(&deep("repeat 2 { ", "linear(n)", "}", 20)), Vec::<String>::new());
+    for depth in [100, 400] {
+        assert_eq!(chain(&deep("residual { ", "relu", "}", depth)).len(), 1);
+        assert_eq!(chain(&deep("repeat 2 { ", "relu", "}", depth)).len(), 1);
+        assert_eq!(chain(&format!("linear({})", deep("(", "n", ")", depth))).len(), 1);
+        assert_eq!(chain(&format!("linear({}n)", "-".repeat(depth))).len(), 1);
+    }
+    assert_eq!(chain(&format!("linear(1{})", " + 1".repeat(10_000))).len(), 1);
+    assert_eq!(chain(&format!("linear(n){}", " -> relu".repeat(3_000))), Vec::<String>::new());
+    assert_eq!(chain(&format!("linear(n){}", " -> linear(n * n + 1)".repeat(300))), Vec::<String>::new());
+    // Numbers that grow beyond every bound, in literals and in hyper-parameters.
+    assert_eq!(chain(&format!("linear({}1)", "2147483647 * ".repeat(20))).len(), 1);
+    assert_eq!(chain(&format!("linear({}1)", "n * ".repeat(60))).len(), 1);
+}
+
+#[test]
+fn every_path_of_an_expansion_is_absolute_or_the_declarations_own() {
+    const SHADOWED: [&str; 22] = [
+        "usize", "f64", "f32", "i128", "bool", "u64", "str", "String", "Vec", "Option", "Result",
+        "Some", "None", "Ok", "Err", "Box", "Clone", "Debug", "Default", "Iterator", "Tensor",
+        "Module",
+    ];
+    fn check(tokens: TokenStream, own: &str) {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        // The first half of a `::`.
+        let colons = |at: Option<usize>| match at.and_then(|at| tokens.get(at)) {
+            Some(TokenTree::Punct(punct)) => {
+                punct.as_char() == ':' && punct.spacing() == Spacing::Joint
+            }
+            _ => false,
+        };
+        for (at, token) in tokens.iter().enumerate() {
+            match token {
+                TokenTree::Group(group) => check(group.stream(), own),
+                TokenTree::Ident(word) => {
+                    let (behind, before) = (colons(at.checked_sub(2)), colons(Some(at + 1)));
+                    let word = word.to_string();
+                    let keyword = syn::parse_str::<Ident>(&word).is_err();
+                    let local = keyword || word == "clippy" || word.starts_with(own);
+                    let root = before && !behind && !local;
+                    assert!(!root, "`{word}::` begins a path in scope");
+                    let shadowed = SHADOWED.contains(&word.as_str()) && !behind;
+                    assert!(!shadowed, "`{word}` is looked up in scope");
+                }
+                _ => {}
+            }
+        }
+    }
+    for (declaration, own) in DECLARATIONS.into_iter().zip(["DigitNet", "Small", "Pooled"]) {
+        check(super::expand(declaration.parse().expect("tokens")), own);
+    }
+}
