@@ -61,7 +61,7 @@ impl Plan {
             ::kiln::schedule::Plan {
                 peak: #peak,
                 scaling: #scaling,
-                phases: ::std::vec::Vec::from([#(#phases),*]),
+                phases: ::std::vec![#(#phases),*],
             }
         }
     }
@@ -92,7 +92,7 @@ impl Field {
             }
             Field::Moments(moments) => {
                 let moments = moments.iter().map(|moment| moment.expand(head));
-                quote!(::std::vec::Vec::from([#(#moments),*]))
+                quote!(::std::vec![#(#moments),*])
             }
         }
     }

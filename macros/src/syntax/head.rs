@@ -76,7 +76,11 @@ impl Hyper {
             "f64" => HyperType::Float,
             "bool" => HyperType::Bool,
             other => {
-                let meant = if other.starts_with('f') { HyperType::Float } else { HyperType::Int };
+                let meant = if other.starts_with('f') {
+                    HyperType::Float
+                } else {
+                    HyperType::Int
+                };
                 let message = format!(
                     "a hyper-parameter is `usize`, `f64` or `bool`, found `{other}`; \
                      write `{name}: {}`",
@@ -92,7 +96,12 @@ impl Hyper {
         } else {
             None
         };
-        Ok(Hyper { attrs, name, ty, default })
+        Ok(Hyper {
+            attrs,
+            name,
+            ty,
+            default,
+        })
     }
 
     /// The name of the hyper-parameter that stands here, however broken the rest of it is.
@@ -106,7 +115,10 @@ impl Hyper {
     fn number(&self) -> Option<Number> {
         let default = self.default.as_ref()?;
         match self.ty {
-            HyperType::Float => default.real().filter(|value| value.is_finite()).map(Number::Float),
+            HyperType::Float => default
+                .real()
+                .filter(|value| value.is_finite())
+                .map(Number::Float),
             _ => default.literal().filter(|value| match value {
                 Number::Int(value) => u64::try_from(*value).is_ok(),
                 Number::Float(_) => false,
@@ -125,7 +137,13 @@ impl Head {
         }
         input.parse::<Token![struct]>()?;
         let name: Ident = input.parse()?;
-        let mut head = Head { attrs, vis, name, hypers: Vec::new(), unread: Vec::new() };
+        let mut head = Head {
+            attrs,
+            vis,
+            name,
+            hypers: Vec::new(),
+            unread: Vec::new(),
+        };
         if input.peek(Token![;]) {
             input.parse::<Token![;]>()?;
             return Ok(head);
@@ -181,7 +199,11 @@ impl Head {
                     Some(Number::Int(value)) => format!("{value}"),
                     _ => "arithmetic without a finite result".to_owned(),
                 };
-                let range = if *ty == HyperType::Int { "from 0 on" } else { "that is finite" };
+                let range = if *ty == HyperType::Int {
+                    "from 0 on"
+                } else {
+                    "that is finite"
+                };
                 let message = format!(
                     "`{name}` is of type `{}`, so its default is {} {range}, found {found}",
                     ty.name(),
@@ -204,7 +226,10 @@ impl Head {
 
     /// The defaults in words, for messages: `classes = 10, drop = 0.1`; only those in `names`.
     pub fn defaults_shown(&self, names: &[String]) -> String {
-        let shown = self.hypers.iter().filter(|hyper| names.contains(&hyper.text()));
+        let shown = self
+            .hypers
+            .iter()
+            .filter(|hyper| names.contains(&hyper.text()));
         let shown = shown.filter_map(|hyper| {
             let value = match hyper.number()? {
                 Number::Int(value) => value.to_string(),
@@ -235,21 +260,30 @@ impl Config<'_> {
         let Config { head, name, attrs } = self;
         let vis = &head.vis;
         let mut fields = TokenStream::new();
+        let mut stored = TokenStream::new();
         let mut setters = TokenStream::new();
         let mut arguments = Vec::new();
         let mut values = Vec::new();
         let mut required = Vec::new();
         let mut functions = TokenStream::new();
         for hyper in &head.hypers {
-            let Hyper { attrs: docs, name: field, default, .. } = hyper;
+            let Hyper {
+                attrs,
+                name: field,
+                default,
+                ..
+            } = hyper;
+            let (serde, docs): (Vec<_>, Vec<_>) =
+                attrs.iter().partition(|attr| attr.path().is_ident("serde"));
             let ty = hyper.type_tokens();
             let text = field.to_string();
             let undocumented = docs.is_empty().then(|| {
                 let line = format!("The hyper-parameter `{text}`.");
                 quote!(#[doc = #line])
             });
+            fields.extend(quote!(#(#docs)* #undocumented pub #field: #ty,));
             let Some(default) = default else {
-                fields.extend(quote!(#(#docs)* #undocumented pub #field: #ty,));
+                stored.extend(quote!(#(#serde)* #field: #ty,));
                 arguments.push(quote!(#field: #ty));
                 required.push(text);
                 values.push(quote!(#field));
@@ -258,11 +292,7 @@ impl Config<'_> {
             let value = hyper.value_tokens(default);
             let function = format_ident!("__default_{}", field);
             let path = format!("{name}::{function}");
-            fields.extend(quote! {
-                #(#docs)* #undocumented
-                #[serde(default = #path)]
-                pub #field: #ty,
-            });
+            stored.extend(quote!(#(#serde)* #[serde(default = #path)] #field: #ty,));
             functions.extend(quote!(fn #function() -> #ty { #value }));
             values.push(quote!(#field: Self::#function()));
             let setter = format_ident!("with_{}", field);
@@ -290,16 +320,14 @@ impl Config<'_> {
                 suggest::list(&names)
             }),
         };
+        let serde = self.serde(&stored);
         quote! {
             #(#attrs)*
             #[derive(
                 ::core::clone::Clone,
                 ::core::fmt::Debug,
                 ::core::cmp::PartialEq,
-                ::kiln::__private::serde::Serialize,
-                ::kiln::__private::serde::Deserialize,
             )]
-            #[serde(crate = "::kiln::__private::serde", deny_unknown_fields)]
             #vis struct #name { #fields }
 
             impl #name {
@@ -314,6 +342,8 @@ impl Config<'_> {
 
             #default
 
+            #serde
+
             impl ::kiln::__private::burn::config::Config for #name {}
 
             impl ::core::fmt::Display for #name {
@@ -321,6 +351,52 @@ impl Config<'_> {
                     f.write_str(&::kiln::__private::burn::config::config_to_json(self))
                 }
             }
+        }
+    }
+}
+
+impl Config<'_> {
+    /// `Serialize` and `Deserialize`, by way of a twin of the struct: what serde derives looks
+    /// `usize`, `u64` and their like up in scope, so it stands where they are what they should be.
+    fn serde(&self, stored: &TokenStream) -> TokenStream {
+        let name = self.name;
+        let text = name.to_string();
+        let expecting = format!("struct {text}");
+        let fields: Vec<_> = self.head.hypers.iter().map(|hyper| &hyper.name).collect();
+        quote! {
+            const _: () = {
+                #[allow(unused_imports)]
+                use ::core::primitive::{bool, char, f64, i64, str, u8, u64, usize};
+                use ::kiln::__private::serde as __serde;
+
+                #[derive(__serde::Serialize, __serde::Deserialize)]
+                #[serde(
+                    crate = "::kiln::__private::serde",
+                    rename = #text,
+                    expecting = #expecting,
+                    deny_unknown_fields
+                )]
+                struct __Stored { #stored }
+
+                impl __serde::Serialize for #name {
+                    fn serialize<S: __serde::Serializer>(
+                        &self,
+                        serializer: S,
+                    ) -> ::core::result::Result<S::Ok, S::Error> {
+                        let stored = __Stored { #(#fields: self.#fields),* };
+                        __serde::Serialize::serialize(&stored, serializer)
+                    }
+                }
+
+                impl<'de> __serde::Deserialize<'de> for #name {
+                    fn deserialize<D: __serde::Deserializer<'de>>(
+                        deserializer: D,
+                    ) -> ::core::result::Result<Self, D::Error> {
+                        let stored: __Stored = __serde::Deserialize::deserialize(deserializer)?;
+                        ::core::result::Result::Ok(Self { #(#fields: stored.#fields),* })
+                    }
+                }
+            };
         }
     }
 }
@@ -346,10 +422,18 @@ impl Hyper {
             }
             (HyperType::Float, Some(value)) => {
                 let value = value.float();
-                let value = if value.is_finite() { value.abs().copysign(value) } else { 0.0 };
+                let value = if value.is_finite() {
+                    value.abs().copysign(value)
+                } else {
+                    0.0
+                };
                 let negative = value < 0.0;
                 let value = proc_macro2::Literal::f64_unsuffixed(value.abs());
-                if negative { quote!(-#value) } else { quote!(#value) }
+                if negative {
+                    quote!(-#value)
+                } else {
+                    quote!(#value)
+                }
             }
             (HyperType::Bool, _) => quote!(false),
             _ => quote!(0),

@@ -1,0 +1,293 @@
+//! Declarations in crates that are strict, that have their own idea of every common name, and that
+//! hide what they declare: they must compile, run, and give no warning.
+//!
+//! This crate depends on `kiln` and not on `burn`; the documentation's examples have both.
+
+#![deny(
+    warnings,
+    missing_docs,
+    unused,
+    nonstandard_style,
+    future_incompatible,
+    rust_2018_idioms,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic
+)]
+#![forbid(unsafe_code, non_ascii_idents)]
+
+use kiln::model::{InitError, ModelConfig};
+use kiln::prelude::{Config, Device, Model, Module, Tensor, default_device};
+
+/// Runs a network of one input and one output on zeros; what comes out has the shape `output`.
+fn runs<M>(config: &M::Config, input: [usize; 2], output: [usize; 2]) -> Result<(), InitError>
+where
+    M: Model<Input = Tensor<2>, Output = Tensor<2>>,
+{
+    let device = device();
+    let model: M = config.init(&device)?;
+    assert_eq!(
+        Model::forward(&model, Tensor::zeros(input, &device)).dims(),
+        output
+    );
+    assert!(!model.to_string().is_empty());
+    assert_eq!(Module::num_params(&model), config.summary()?.params());
+    Ok(())
+}
+
+fn device() -> Device {
+    default_device().unwrap_or_default()
+}
+
+/// Every name that an expansion might look up, as something else.
+pub mod shadowed {
+    #![allow(dead_code, missing_docs, non_camel_case_types, unused_macros)]
+
+    pub struct Result;
+    pub struct Option;
+    pub struct Vec;
+    pub struct String;
+    pub struct Some;
+    pub struct None;
+    pub struct Ok;
+    pub struct Err;
+    pub struct Box;
+    pub struct Tensor;
+    pub struct Device;
+    pub struct Param;
+    pub struct Batch;
+    pub struct Summary;
+    pub struct Content;
+    pub struct Devices;
+    pub struct ModuleVisitor;
+    pub struct ModuleMapper;
+    pub struct Observe;
+    pub trait Clone {}
+    pub trait Debug {}
+    pub trait Display {}
+    pub trait Default {}
+    pub trait Iterator {}
+    pub trait Into {}
+    pub trait From {}
+    pub trait Fn {}
+    pub trait Drop {}
+    pub trait Send {}
+    pub trait Module {}
+    pub trait Config {}
+    pub trait Model {}
+    pub type usize = ::core::primitive::str;
+    pub type f64 = ::core::primitive::str;
+    pub type bool = ::core::primitive::str;
+    pub type i128 = ::core::primitive::str;
+    pub type u64 = ::core::primitive::u8;
+    pub mod core {}
+    pub mod std {}
+    pub mod alloc {}
+    pub mod burn {}
+    pub mod serde {}
+    pub mod layer {}
+    pub mod model {}
+    macro_rules! vec {
+        () => {};
+    }
+    macro_rules! format {
+        () => {};
+    }
+    macro_rules! unreachable {
+        () => {};
+    }
+    macro_rules! concat {
+        () => {};
+    }
+    macro_rules! stringify {
+        () => {};
+    }
+
+    ::kiln::model! {
+        /// Everything that an expansion may hold.
+        pub struct Hostile {
+            /// Number of classes.
+            classes: usize = 10,
+            drop: f64 = 0.1,
+            /// The name of a keyword.
+            r#type: usize = 4,
+            unused: bool = true,
+        }
+
+        // The input is called like the parameters and locals of an expansion.
+        input observer: [1, 2 * r#type, 8];
+
+        let device = observer -> conv2d(r#type, kernel: 3, padding: same) -> batch_norm -> relu;
+        let value = device
+            -> repeat 2 { residual { conv2d(r#type, kernel: 1) -> avg_pool2d(1) } -> sigmoid }
+            -> max_pool2d(2);
+        let r#fn: [4 * r#type * r#type] = value -> flatten -> layer_norm;
+        let output = r#fn -> dropout(drop / 2) -> head: linear(classes);
+        output output;
+        loss cross_entropy(label_smoothing: drop);
+    }
+
+    ::kiln::model! {
+        struct O;
+        input self_: [3];
+        let v1 = self_ -> linear(4) -> tanh;
+        let problems = v1 -> repeat 1 { linear(4) } -> gelu -> softmax;
+        output problems;
+        loss mse;
+    }
+
+    /// The private one.
+    #[must_use]
+    pub fn quiet()
+    -> impl ::kiln::model::ModelConfig<Model: ::kiln::Model<Input = ::kiln::Tensor<2>>> {
+        OConfig::new()
+    }
+}
+
+/// Nothing is in scope but what the language itself knows.
+#[no_implicit_prelude]
+mod bare {
+    ::kiln::model! {
+        pub(crate) struct Bare { width: usize = 4, share: f64 = 0.5 }
+        input x: [2];
+        let y = x -> linear(width) -> dropout(share) -> repeat 2 { linear(width) } -> linear(2);
+        output y;
+        loss mse;
+    }
+
+    ::kiln::optimizer! {
+        pub(crate) struct Rule { momentum: f64 = 0.9 }
+        update sgd(momentum: momentum);
+        update adam() for bias, "head.*";
+        clip global_norm(1.0);
+    }
+
+    ::kiln::schedule! {
+        pub(crate) struct Rate { base: f64 = 0.1 }
+        peak base per 256 examples;
+        warmup(5 %) -> step(factor: 0.1, at: [30, 60] epochs);
+    }
+}
+
+/// Types that are called like what an expansion is made of.
+mod namesakes {
+    kiln::model! {
+        /// Called like Burn's trait.
+        pub(crate) struct Module { width: usize = 3 }
+        input input: [2];
+        let linear = input -> linear(width);
+        let forward = linear -> relu -> linear(2);
+        output forward;
+        loss mse;
+    }
+
+    kiln::model! {
+        pub(super) struct Content;
+        input visitor: [2];
+        let mapper = visitor -> linear(2);
+        let content = mapper -> linear(2);
+        output content;
+        loss mse;
+    }
+
+    /// Two levels down.
+    pub(super) mod inner {
+        kiln::model! {
+            /// Seen by the file.
+            pub(in super::super) struct M;
+            input x: [2];
+            let y = x -> repeat 2 { inner: linear(2) };
+            output y;
+            loss mse;
+        }
+    }
+}
+
+kiln::model! {
+    struct Private { width: usize }
+    input x: [2];
+    let y = x -> repeat 2 { residual { linear(width) -> linear(2) } };
+    output y;
+    loss mse;
+}
+
+kiln::optimizer! {
+    struct PrivateRule { rate: f64 = 0.9 }
+    update sgd(momentum: rate);
+}
+
+kiln::schedule! {
+    struct PrivateRate { base: f64 = 0.1 }
+    peak base;
+    constant;
+}
+
+#[test]
+fn a_crate_with_its_own_names_changes_nothing() -> Result<(), InitError> {
+    let device = device();
+    let config = shadowed::HostileConfig::new().with_type(6).with_classes(3);
+    assert_eq!(config.inputs(), [[1, 12, 8]]);
+    let model = config.init(&device)?;
+    assert_eq!(
+        model.forward(Tensor::zeros([2, 1, 12, 8], &device)).dims(),
+        [2, 3]
+    );
+    assert!(model.to_string().contains("Hostile"));
+    assert_eq!(model.config().drop.to_string(), "0.1");
+    assert!(shadowed::quiet().summary()?.params() > 0);
+    let text = config.to_string();
+    assert_eq!(
+        shadowed::HostileConfig::load_binary(text.as_bytes()).ok(),
+        Some(config)
+    );
+    Ok(())
+}
+
+#[test]
+fn a_module_without_a_prelude_is_enough() -> Result<(), InitError> {
+    runs::<bare::Bare>(&bare::BareConfig::new(), [3, 2], [3, 2])?;
+    assert_eq!((bare::Rule::new(), bare::Rate::new()), Default::default());
+    Ok(())
+}
+
+#[test]
+fn declarations_may_be_called_like_what_they_become() -> Result<(), InitError> {
+    runs::<namesakes::Module>(&namesakes::ModuleConfig::new(), [3, 2], [3, 2])?;
+    runs::<namesakes::Content>(&namesakes::ContentConfig::new(), [3, 2], [3, 2])?;
+    runs::<namesakes::inner::M>(&namesakes::inner::MConfig::new(), [3, 2], [3, 2])
+}
+
+#[test]
+fn what_is_private_stays_private_and_gives_no_warning() -> Result<(), InitError> {
+    runs::<Private>(&PrivateConfig::new(5), [3, 2], [3, 2])?;
+    assert_eq!(PrivateRule::new(), PrivateRule::new().with_rate(0.9));
+    assert_eq!(PrivateRate::new(), PrivateRate::new().with_base(0.1));
+    Ok(())
+}
+
+#[test]
+fn everything_may_be_declared_in_a_function() -> Result<(), InitError> {
+    kiln::model! {
+        struct Local { width: usize = 4, share: f64 = 0.5 }
+        input x: [2];
+        let y = x -> linear(width) -> dropout(share) -> repeat 2 { linear(width) } -> linear(2);
+        output y;
+        loss mse;
+    }
+    kiln::optimizer! {
+        struct Rule;
+        update adam();
+    }
+    kiln::schedule! {
+        struct Rate;
+        peak 0.1;
+        cosine;
+    }
+    runs::<Local>(&LocalConfig::new().with_width(3), [1, 2], [1, 2])?;
+    assert_eq!(
+        (Rule::new(), Rate::new()),
+        (Rule::default(), Rate::default())
+    );
+    Ok(())
+}
