@@ -75,7 +75,11 @@ struct Flow {
 
 impl Flow {
     /// What a mistake left open.
-    const UNKNOWN: Flow = Flow { var: Var(0), shape: Shape::UNKNOWN, last_layer: None };
+    const UNKNOWN: Flow = Flow {
+        var: Var(0),
+        shape: Shape::UNKNOWN,
+        last_layer: None,
+    };
 }
 
 /// What the model gives.
@@ -96,11 +100,19 @@ fn declared(statement: &Statement) -> Option<&Ident> {
 
 /// Checks a declaration. The network is complete only if nothing was reported.
 pub fn check(declaration: Declaration, report: &Report) -> Network {
-    let Declaration { head, statements, broken } = declaration;
+    let Declaration {
+        head,
+        statements,
+        broken,
+    } = declaration;
     let mut lowering = Lowering {
         head: &head,
         report,
-        checks: Checks { head: &head, report, left: Vec::new() },
+        checks: Checks {
+            head: &head,
+            report,
+            left: Vec::new(),
+        },
         blocks: vec![Block {
             name: head.name.clone(),
             body: None,
@@ -111,11 +123,22 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
         values: Vec::new(),
         params: Dim::of(0),
         labels: BTreeSet::new(),
-        later: statements.iter().filter_map(declared).map(Ident::to_string).collect(),
-        no_input: !broken && !statements.iter().any(|s| matches!(s, Statement::Input { .. })),
+        later: statements
+            .iter()
+            .filter_map(declared)
+            .map(Ident::to_string)
+            .collect(),
+        no_input: !broken
+            && !statements
+                .iter()
+                .any(|s| matches!(s, Statement::Input { .. })),
         doubled: BTreeSet::new(),
         // What could not be read may have used any of them.
-        excused: if broken { Excused::All } else { Excused::These(BTreeSet::new()) },
+        excused: if broken {
+            Excused::All
+        } else {
+            Excused::These(BTreeSet::new())
+        },
     };
     let mut inputs = Vec::new();
     let mut output: Option<Output> = None;
@@ -126,7 +149,12 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
         }
         match statement {
             Statement::Input { name, dims } => lowering.input(name, dims, &mut inputs),
-            Statement::Let { name, assertion, source, chain } => {
+            Statement::Let {
+                name,
+                assertion,
+                source,
+                chain,
+            } => {
                 lowering.binding(name, assertion.as_ref(), source, chain);
             }
             Statement::Output { names } => {
@@ -135,7 +163,10 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
                     if output.is_some() {
                         report.error(name, "a model has one `output`; this is the second");
                     } else {
-                        output = Some(Output { name: name.clone(), flow });
+                        output = Some(Output {
+                            name: name.clone(),
+                            flow,
+                        });
                     }
                 }
             }
@@ -153,8 +184,14 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
             report.error(&head, format!("`{}` has no input: {example}", head.name));
         }
         if output.is_none() {
-            let last = lowering.values.last().map_or("name".to_owned(), |v| v.name.to_string());
-            report.error(&head, format!("`{}` has no output: add `output {last};`", head.name));
+            let last = lowering
+                .values
+                .last()
+                .map_or("name".to_owned(), |v| v.name.to_string());
+            report.error(
+                &head,
+                format!("`{}` has no output: add `output {last};`", head.name),
+            );
             lowering.excuse(last);
         }
         if loss.is_none() {
@@ -165,31 +202,48 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
     lowering.unused();
     let loss = loss.and_then(|call| lowering.loss(call, output.as_ref()));
     lowering.finish_paths();
-    let total = message!["the model may have at most 2^40 parameters, found ", &lowering.params];
+    let total = message![
+        "the model may have at most 2^40 parameters, found ",
+        &lowering.params
+    ];
     let condition = Condition::Within(lowering.params.clone(), 0, MOST_PARAMETERS);
-    lowering.checks.require(condition, (&head).into(), "", total);
+    lowering
+        .checks
+        .require(condition, (&head).into(), "", total);
     lowering.known(&head);
     let Lowering { checks, blocks, .. } = lowering;
     let checks = checks.left;
     let output = output.map(|Output { flow, .. }| (flow.var, flow.shape));
-    Network { inputs, blocks, output, loss, checks, head }
+    Network {
+        inputs,
+        blocks,
+        output,
+        loss,
+        checks,
+        head,
+    }
 }
 
 impl<'a> Lowering<'a> {
     fn input(&mut self, name: &Ident, dims: &Value, inputs: &mut Vec<Input>) {
         let first = inputs.is_empty();
         if !first {
-            self.report.error(name, "a model takes one input for now; this is the second");
+            self.report
+                .error(name, "a model takes one input for now; this is the second");
             self.excuse(name.to_string());
         }
         let shape = match &dims.kind {
             ValueKind::List(dims) if dims.is_empty() => {
-                self.report.error(name, "an input needs at least one dimension: `[features]`");
+                self.report
+                    .error(name, "an input needs at least one dimension: `[features]`");
                 Shape::UNKNOWN
             }
             ValueKind::List(dims) => {
                 let place = format!("input {name}");
-                let dims = dims.iter().map(|expr| self.dimension(expr, &place)).collect();
+                let dims = dims
+                    .iter()
+                    .map(|expr| self.dimension(expr, &place))
+                    .collect();
                 Shape::of(dims)
             }
             ValueKind::Expr(_) => Shape::UNKNOWN,
@@ -197,10 +251,17 @@ impl<'a> Lowering<'a> {
         if let Some((_, pos)) = dims.unit {
             self.report.error(pos, "a unit has no place here");
         }
-        let flow = Flow { var: self.var(0), shape: shape.clone(), last_layer: None };
+        let flow = Flow {
+            var: self.var(0),
+            shape: shape.clone(),
+            last_layer: None,
+        };
         self.declare(name, flow, true);
         if first {
-            inputs.push(Input { name: name.clone(), shape });
+            inputs.push(Input {
+                name: name.clone(),
+                shape,
+            });
         }
     }
 
@@ -224,7 +285,12 @@ impl<'a> Lowering<'a> {
     fn binding(&mut self, name: &Ident, assertion: Option<&Value>, source: &Ident, chain: &[Step]) {
         let flow = self.flow(source);
         let path = vec![name.unraw().to_string()];
-        let place = Place { block: 0, path, labels: Vec::new(), pos: name.into() };
+        let place = Place {
+            block: 0,
+            path,
+            labels: Vec::new(),
+            pos: name.into(),
+        };
         let flow = self.chain(flow, chain, &place);
         if let Some(assertion) = assertion {
             self.assert_shape(name, assertion, &flow.shape);
@@ -234,7 +300,10 @@ impl<'a> Lowering<'a> {
 
     fn declare(&mut self, name: &Ident, flow: Flow, input: bool) {
         if let Some(hyper) = self.head.hyper(name) {
-            let message = format!("`{}` is already a hyper-parameter; choose another name", hyper.name);
+            let message = format!(
+                "`{}` is already a hyper-parameter; choose another name",
+                hyper.name
+            );
             self.report.error(name, message);
         }
         if self.values.iter().any(|value| value.name == *name) {
@@ -243,8 +312,19 @@ impl<'a> Lowering<'a> {
             self.doubled.insert(name.unraw().to_string());
             self.excuse(name.to_string());
         }
-        let Flow { var, shape, last_layer } = flow;
-        self.values.push(Named { name: name.clone(), var, shape, last_layer, used: false, input });
+        let Flow {
+            var,
+            shape,
+            last_layer,
+        } = flow;
+        self.values.push(Named {
+            name: name.clone(),
+            var,
+            shape,
+            last_layer,
+            used: false,
+            input,
+        });
     }
 
     /// The value called `name`, now used; reported if there is none.
@@ -252,10 +332,18 @@ impl<'a> Lowering<'a> {
         if let Some(value) = self.values.iter_mut().rfind(|value| value.name == *name) {
             value.used = true;
             let (shape, last_layer) = (value.shape.clone(), value.last_layer.clone());
-            return Flow { var: value.var, shape, last_layer };
+            return Flow {
+                var: value.var,
+                shape,
+                last_layer,
+            };
         }
         let text = name.to_string();
-        let names: Vec<_> = self.values.iter().map(|value| value.name.to_string()).collect();
+        let names: Vec<_> = self
+            .values
+            .iter()
+            .map(|value| value.name.to_string())
+            .collect();
         let names = names.iter().map(String::as_str);
         let near = suggest::nearest(&text, names.clone()).map(str::to_owned);
         if self.later.contains(&text) {
@@ -274,7 +362,8 @@ impl<'a> Lowering<'a> {
             self.excuse(text);
         } else {
             let hint = suggest::hint(&text, "the values so far are", names);
-            self.report.error(name, format!("no value is called `{text}` here{hint}"));
+            self.report
+                .error(name, format!("no value is called `{text}` here{hint}"));
             match near {
                 Some(near) => self.excuse(near),
                 None => self.excused = Excused::All,
@@ -291,7 +380,9 @@ impl<'a> Lowering<'a> {
     }
 
     fn unused(&self) {
-        let Excused::These(excused) = &self.excused else { return };
+        let Excused::These(excused) = &self.excused else {
+            return;
+        };
         for value in self.values.iter().filter(|value| !value.used) {
             if !excused.contains(&value.name.to_string()) {
                 let what = if value.input { "input" } else { "value" };
@@ -309,12 +400,15 @@ impl<'a> Lowering<'a> {
             return;
         };
         let place = format!("let {name}");
-        let dims: Vec<_> =
-            asserted.iter().map(|expr| self.dimension(expr, &place)).collect();
+        let dims: Vec<_> = asserted
+            .iter()
+            .map(|expr| self.dimension(expr, &place))
+            .collect();
         let Some(actual) = &found.0 else { return };
         let asserted_shape = Shape::of(dims.clone());
         if actual.len() != dims.len() {
-            let message = format!("`{name}` is declared as {asserted_shape}, but its shape is {found}");
+            let message =
+                format!("`{name}` is declared as {asserted_shape}, but its shape is {found}");
             self.report.error(assertion.pos, message);
             return;
         }
@@ -332,7 +426,10 @@ impl<'a> Lowering<'a> {
     /// in a longer one each step's number is appended, as in PyTorch's `Sequential`.
     fn chain(&mut self, mut flow: Flow, steps: &[Step], place: &Place) -> Flow {
         for (index, step) in steps.iter().enumerate() {
-            let mut at = Place { pos: step.pos, ..place.clone() };
+            let mut at = Place {
+                pos: step.pos,
+                ..place.clone()
+            };
             match &step.label {
                 Some(label) => {
                     at.pos = label.into();
@@ -361,11 +458,16 @@ impl<'a> Lowering<'a> {
 
     fn layer(&mut self, flow: Flow, call: &Call, at: &Place) -> Flow {
         let name = call.name.to_string();
-        let unknown = |flow: Flow| Flow { shape: Shape::UNKNOWN, last_layer: None, ..flow };
+        let unknown = |flow: Flow| Flow {
+            shape: Shape::UNKNOWN,
+            last_layer: None,
+            ..flow
+        };
         let Some(layer) = layers::find(&name) else {
             let names = LAYERS.iter().map(|layer| layer.name);
             let hint = suggest::hint(&name, "the layers are", names);
-            self.report.error(&call.name, format!("no layer is called `{name}`{hint}"));
+            self.report
+                .error(&call.name, format!("no layer is called `{name}`{hint}"));
             return unknown(flow);
         };
         let path = self.shown_path(at);
@@ -376,7 +478,11 @@ impl<'a> Lowering<'a> {
             place: &format!("{name} ({path})"),
         });
         self.params = self.params.add(&made.params);
-        if made.params.number().is_some_and(|params| params > MOST_PARAMETERS) {
+        if made
+            .params
+            .number()
+            .is_some_and(|params| params > MOST_PARAMETERS)
+        {
             let message = format!(
                 "this `{name}` has {} parameters; a model may have at most 2^40",
                 made.params,
@@ -393,12 +499,23 @@ impl<'a> Lowering<'a> {
         let callee = if made.inline {
             Callee::Inline(made.init)
         } else {
-            let kind = FieldKind::Layer { ty: made.ty, init: made.init };
+            let kind = FieldKind::Layer {
+                ty: made.ty,
+                init: made.init,
+            };
             Callee::Field(self.field(at, kind))
         };
-        let kind = OpKind::Layer { callee, input: flow.var, row };
+        let kind = OpKind::Layer {
+            callee,
+            input: flow.var,
+            row,
+        };
         let var = self.op(at.block, &made.output, kind);
-        Flow { var, shape: made.output, last_layer: Some(call.name.clone()) }
+        Flow {
+            var,
+            shape: made.output,
+            last_layer: Some(call.name.clone()),
+        }
     }
 
     fn residual(&mut self, flow: Flow, block: &parse::Block, pos: Pos, at: &Place) -> Flow {
@@ -406,7 +523,11 @@ impl<'a> Lowering<'a> {
         let text = "`residual` adds its input to what its block gives";
         let shape = self.agree(&flow.shape, &inner.shape, pos, "residual", text);
         let var = self.op(at.block, &shape, OpKind::Add(flow.var, inner.var));
-        Flow { var, shape, last_layer: None }
+        Flow {
+            var,
+            shape,
+            last_layer: None,
+        }
     }
 
     fn repeat(
@@ -417,16 +538,35 @@ impl<'a> Lowering<'a> {
         pos: Pos,
         at: &Place,
     ) -> Flow {
-        let count = self.size(count, "the number of repetitions", "repeat", MOST_REPETITIONS);
+        let count = self.size(
+            count,
+            "the number of repetitions",
+            "repeat",
+            MOST_REPETITIONS,
+        );
         let name = self.body_name(at);
         let block = self.blocks.len();
         let rank = flow.shape.rank().unwrap_or(2);
         let fields = Vec::new();
-        self.blocks.push(Block { name, body: None, fields, ops: Vec::new(), vars: 0 });
-        let start = Flow { var: self.var(block), ..flow.clone() };
+        self.blocks.push(Block {
+            name,
+            body: None,
+            fields,
+            ops: Vec::new(),
+            vars: 0,
+        });
+        let start = Flow {
+            var: self.var(block),
+            ..flow.clone()
+        };
         let params = std::mem::replace(&mut self.params, Dim::of(0));
         let labels = std::mem::take(&mut self.labels);
-        let place = Place { block, path: Vec::new(), labels: Vec::new(), pos };
+        let place = Place {
+            block,
+            path: Vec::new(),
+            labels: Vec::new(),
+            pos,
+        };
         let end = self.chain(start, &body.steps, &place);
         self.labels = labels;
         self.params = params.add(&self.params.mul(&count));
@@ -434,9 +574,16 @@ impl<'a> Lowering<'a> {
         let text = "`repeat` runs its block again on what it gives";
         let shape = self.agree(&flow.shape, &end.shape, pos, "repeat", text);
         let field = self.field(at, FieldKind::Repeat { block, count });
-        let kind = OpKind::Repeat { field, input: flow.var };
+        let kind = OpKind::Repeat {
+            field,
+            input: flow.var,
+        };
         let var = self.op(at.block, &shape, kind);
-        Flow { var, shape, last_layer: None }
+        Flow {
+            var,
+            shape,
+            last_layer: None,
+        }
     }
 
     /// The shape of what goes in and comes out of a block that must keep it. Where one of the two
@@ -465,14 +612,15 @@ impl<'a> Lowering<'a> {
         Shape::of(from.iter().zip(to).map(known).collect())
     }
 
-    fn loss(
-        &mut self,
-        call: &Call,
-        output: Option<&Output>,
-    ) -> Option<Loss> {
-        const CROSS_ENTROPY: Signature =
-            Signature { params: &[Param::optional("label_smoothing")], positional: 0 };
-        const MSE: Signature = Signature { params: &[], positional: 0 };
+    fn loss(&mut self, call: &Call, output: Option<&Output>) -> Option<Loss> {
+        const CROSS_ENTROPY: Signature = Signature {
+            params: &[Param::optional("label_smoothing")],
+            positional: 0,
+        };
+        const MSE: Signature = Signature {
+            params: &[],
+            positional: 0,
+        };
         let name = call.name.to_string();
         match name.as_str() {
             "cross_entropy" => {
@@ -481,14 +629,28 @@ impl<'a> Lowering<'a> {
                 if let Some(smoothing) = &smoothing {
                     let text = "`cross_entropy` needs `label_smoothing` at least 0 and below 1";
                     let condition = Condition::Real(smoothing.clone(), Range::Share);
-                    self.checks.require(condition, smoothing.pos, "loss", message![text]);
+                    self.checks
+                        .require(condition, smoothing.pos, "loss", message![text]);
                 }
-                if let Some(Output { name, flow: Flow { shape, last_layer: last, .. } }) = output {
+                if let Some(Output {
+                    name,
+                    flow:
+                        Flow {
+                            shape,
+                            last_layer: last,
+                            ..
+                        },
+                }) = output
+                {
                     if let Some(dims) = shape.0.as_ref().filter(|dims| dims.len() != 1) {
                         let message = format!(
                             "`cross_entropy` needs one score per class, a shape of [classes]; \
                              the output `{name}` is {shape}; {}",
-                            if dims.len() > 1 { "put `flatten` before its last `linear`" } else { "" },
+                            if dims.len() > 1 {
+                                "put `flatten` before its last `linear`"
+                            } else {
+                                ""
+                            },
                         );
                         self.report.error(&call.name, message);
                     }
@@ -498,7 +660,9 @@ impl<'a> Lowering<'a> {
                         self.report.error(last, message);
                     }
                 }
-                Some(Loss::CrossEntropy { label_smoothing: smoothing })
+                Some(Loss::CrossEntropy {
+                    label_smoothing: smoothing,
+                })
             }
             "mse" => {
                 MSE.bind(call, self.head, self.report);
@@ -506,7 +670,8 @@ impl<'a> Lowering<'a> {
             }
             other => {
                 let hint = suggest::hint(other, "the losses are", ["cross_entropy", "mse"]);
-                self.report.error(&call.name, format!("no loss is called `{other}`{hint}"));
+                self.report
+                    .error(&call.name, format!("no loss is called `{other}`{hint}"));
                 None
             }
         }
@@ -542,20 +707,31 @@ impl<'a> Lowering<'a> {
     fn op(&mut self, block: usize, shape: &Shape, kind: OpKind) -> Var {
         let out = self.var(block);
         // The rank is unknown only behind a mistake; then nothing of this is written out.
-        self.blocks[block].ops.push(Op { out, rank: shape.rank().unwrap_or(2), kind });
+        self.blocks[block].ops.push(Op {
+            out,
+            rank: shape.rank().unwrap_or(2),
+            kind,
+        });
         out
     }
 
     fn field(&mut self, at: &Place, kind: FieldKind) -> usize {
         let ident = match at.path.join("_") {
             path if path.is_empty() => "layer".to_owned(),
-            path if path.starts_with(|first: char| first.is_ascii_digit()) => format!("layer_{path}"),
+            path if path.starts_with(|first: char| first.is_ascii_digit()) => {
+                format!("layer_{path}")
+            }
             path => path,
         };
         // A keyword that the user wrote raw stays raw.
         let ident = syn::parse_str(&ident).unwrap_or_else(|_| format_ident!("r#{ident}"));
         let fields = &mut self.blocks[at.block].fields;
-        fields.push(Field { ident, path: at.path.clone(), kind, pos: at.pos });
+        fields.push(Field {
+            ident,
+            path: at.path.clone(),
+            kind,
+            pos: at.pos,
+        });
         fields.len() - 1
     }
 
@@ -575,7 +751,11 @@ impl<'a> Lowering<'a> {
     fn shown_path(&self, at: &Place) -> String {
         let mut path = at.path.join(".");
         if at.block > 0 {
-            path = format!("in {}{}{path}", self.blocks[at.block].name, if path.is_empty() { "" } else { ", " });
+            path = format!(
+                "in {}{}{path}",
+                self.blocks[at.block].name,
+                if path.is_empty() { "" } else { ", " }
+            );
         }
         path
     }
@@ -592,8 +772,14 @@ impl<'a> Lowering<'a> {
                     let message = "a layer cannot have the path `config`; choose another name";
                     self.report.error(field.pos, message);
                 }
-                if field.path.last().is_some_and(|name| self.doubled.contains(name))
-                    || field.path.first().is_some_and(|name| self.doubled.contains(name))
+                if field
+                    .path
+                    .last()
+                    .is_some_and(|name| self.doubled.contains(name))
+                    || field
+                        .path
+                        .first()
+                        .is_some_and(|name| self.doubled.contains(name))
                 {
                     continue;
                 }

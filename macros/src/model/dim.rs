@@ -32,7 +32,11 @@ impl Dim {
     pub const UNKNOWN: Dim = Dim(None);
 
     pub fn of(value: i128) -> Dim {
-        Dim(Some(if value == 0 { BTreeMap::new() } else { BTreeMap::from([(Vec::new(), value)]) }))
+        Dim(Some(if value == 0 {
+            BTreeMap::new()
+        } else {
+            BTreeMap::from([(Vec::new(), value)])
+        }))
     }
 
     fn atom(atom: Atom) -> Dim {
@@ -82,11 +86,16 @@ impl Dim {
     }
 
     fn combine(&self, other: &Dim, sign: i128) -> Dim {
-        let (Some(left), Some(right)) = (&self.0, &other.0) else { return Dim::UNKNOWN };
+        let (Some(left), Some(right)) = (&self.0, &other.0) else {
+            return Dim::UNKNOWN;
+        };
         let mut sum = left.clone();
         for (monomial, coefficient) in right {
             let entry = sum.entry(monomial.clone()).or_insert(0);
-            let Some(value) = coefficient.checked_mul(sign).and_then(|c| entry.checked_add(c)) else {
+            let Some(value) = coefficient
+                .checked_mul(sign)
+                .and_then(|c| entry.checked_add(c))
+            else {
                 return Dim::UNKNOWN;
             };
             *entry = value;
@@ -96,7 +105,9 @@ impl Dim {
     }
 
     pub fn mul(&self, other: &Dim) -> Dim {
-        let (Some(left), Some(right)) = (&self.0, &other.0) else { return Dim::UNKNOWN };
+        let (Some(left), Some(right)) = (&self.0, &other.0) else {
+            return Dim::UNKNOWN;
+        };
         // Beyond this a declaration is no longer written by a person.
         if left.len() * right.len() > 4096 {
             return Dim::UNKNOWN;
@@ -129,7 +140,8 @@ impl Dim {
     }
 
     pub fn product<'a>(dims: impl IntoIterator<Item = &'a Dim>) -> Dim {
-        dims.into_iter().fold(Dim::of(1), |product, dim| product.mul(dim))
+        dims.into_iter()
+            .fold(Dim::of(1), |product, dim| product.mul(dim))
     }
 
     /// A number that the dimension is never below, whatever the hyper-parameters are.
@@ -138,8 +150,7 @@ impl Dim {
         // Hyper-parameters are not negative; a quotient may be.
         let monotone = terms.iter().all(|(monomial, coefficient)| {
             monomial.is_empty()
-                || (*coefficient > 0
-                    && monomial.iter().all(|atom| matches!(atom, Atom::Hyper(_))))
+                || (*coefficient > 0 && monomial.iter().all(|atom| matches!(atom, Atom::Hyper(_))))
         });
         monotone.then(|| terms.get(&Vec::new()).copied().unwrap_or(0))
     }
@@ -178,7 +189,9 @@ impl Dim {
     /// Tokens of type `i128`, with hyper-parameters read from `self`. The arithmetic saturates:
     /// what is absurd stays absurd and is refused by a check, it never wraps or panics.
     pub fn tokens(&self) -> TokenStream {
-        let Some(terms) = &self.0 else { return quote!(0i128) };
+        let Some(terms) = &self.0 else {
+            return quote!(0i128);
+        };
         if let Some(number) = self.number() {
             return literal(number);
         }
@@ -194,10 +207,14 @@ impl Dim {
                     quote!(::kiln::__private::floor_div(#a, #b))
                 }
             });
-            let coefficient = (*coefficient != 1 || monomial.is_empty()).then(|| literal(*coefficient));
+            let coefficient =
+                (*coefficient != 1 || monomial.is_empty()).then(|| literal(*coefficient));
             let mut factors = coefficient.into_iter().chain(factors);
             let first = factors.next().unwrap_or_else(|| quote!(1i128));
-            factors.fold(first, |product, factor| quote!(#product.saturating_mul(#factor)))
+            factors.fold(
+                first,
+                |product, factor| quote!(#product.saturating_mul(#factor)),
+            )
         });
         let first = terms.next().unwrap_or_else(|| quote!(0i128));
         terms.fold(first, |sum, term| quote!(#sum.saturating_add(#term)))
@@ -220,7 +237,11 @@ impl Dim {
 
 /// A number that methods can be called on: `-3.max(0)` would be `-(3.max(0))`.
 fn literal(number: i128) -> TokenStream {
-    if number < 0 { quote!((#number)) } else { quote!(#number) }
+    if number < 0 {
+        quote!((#number))
+    } else {
+        quote!(#number)
+    }
 }
 
 impl From<Number> for Dim {
@@ -234,7 +255,9 @@ impl From<Number> for Dim {
 
 impl fmt::Display for Dim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(terms) = &self.0 else { return f.write_str("?") };
+        let Some(terms) = &self.0 else {
+            return f.write_str("?");
+        };
         if terms.is_empty() {
             return f.write_str("0");
         }
@@ -283,7 +306,9 @@ impl Shape {
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(dims) = &self.0 else { return f.write_str("[?]") };
+        let Some(dims) = &self.0 else {
+            return f.write_str("[?]");
+        };
         let dims: Vec<_> = dims.iter().map(Dim::to_string).collect();
         write!(f, "[{}]", dims.join(", "))
     }
@@ -300,7 +325,10 @@ mod tests {
     #[test]
     fn equal_expressions_have_one_form() {
         let a = n("c").add(&n("c")).mul(&n("d").add(&Dim::of(1)));
-        let b = Dim::of(2).mul(&n("d")).mul(&n("c")).add(&n("c").mul(&Dim::of(2)));
+        let b = Dim::of(2)
+            .mul(&n("d"))
+            .mul(&n("c"))
+            .add(&n("c").mul(&Dim::of(2)));
         assert_eq!(a, b);
         assert_eq!(a.sub(&b).number(), Some(0));
         assert_eq!(a.to_string(), "2 * c + 2 * c * d");

@@ -12,12 +12,20 @@ use crate::syntax::Config;
 
 /// The whole expansion.
 pub fn network(network: &Network) -> TokenStream {
-    Writer { network, outline: false }.write()
+    Writer {
+        network,
+        outline: false,
+    }
+    .write()
 }
 
 /// The types and signatures alone, for a declaration with errors in it.
 pub fn outline(network: &Network) -> TokenStream {
-    Writer { network, outline: true }.write()
+    Writer {
+        network,
+        outline: true,
+    }
+    .write()
 }
 
 struct Writer<'a> {
@@ -31,7 +39,12 @@ impl Writer<'_> {
         let name = &self.network.head.name;
         let line = format!("The hyper-parameters of [`{name}`].");
         let attr = syn::parse_quote!(#[doc = #line]);
-        let config = Config { head: &self.network.head, name: &config_name, attrs: &[attr] }.expand();
+        let config = Config {
+            head: &self.network.head,
+            name: &config_name,
+            attrs: &[attr],
+        }
+        .expand();
         let structs = self.structs();
         let init = self.init();
         let forward = self.forward();
@@ -45,7 +58,11 @@ impl Writer<'_> {
 
     /// `tokens`, or nothing of it for an outline.
     fn body(&self, tokens: TokenStream) -> TokenStream {
-        if self.outline { quote!(::core::unreachable!()) } else { tokens }
+        if self.outline {
+            quote!(::core::unreachable!())
+        } else {
+            tokens
+        }
     }
 
     fn fields<'b>(&self, block: &'b Block) -> &'b [Field] {
@@ -53,7 +70,11 @@ impl Writer<'_> {
     }
 
     fn structs(&self) -> TokenStream {
-        let blocks = if self.outline { &self.network.blocks[..1] } else { &self.network.blocks };
+        let blocks = if self.outline {
+            &self.network.blocks[..1]
+        } else {
+            &self.network.blocks
+        };
         let config = self.config_name();
         let structs = blocks.iter().enumerate().map(|(i, block)| {
             let (vis, name) = (&self.network.head.vis, &block.name);
@@ -69,7 +90,11 @@ impl Writer<'_> {
                     }
                 };
                 let path = field.path.join(".");
-                let line = if path.is_empty() { "The repeated layer.".into() } else { format!("`{path}`") };
+                let line = if path.is_empty() {
+                    "The repeated layer.".into()
+                } else {
+                    format!("`{path}`")
+                };
                 fields.extend(quote!(#[doc = #line] pub #ident: #ty,));
                 let enter = field.path.iter();
                 let exit = field.path.iter().rev();
@@ -80,7 +105,11 @@ impl Writer<'_> {
                 let documented = attrs.iter().any(|attr| attr.path().is_ident("doc"));
                 let line = "A network declared with `model!`.";
                 let doc = (!documented).then(|| quote!(#[doc = #line]));
-                (quote!(#(#attrs)* #doc), Some(quote!(config: #config,)), quote!(config))
+                (
+                    quote!(#(#attrs)* #doc),
+                    Some(quote!(config: #config,)),
+                    quote!(config),
+                )
             } else {
                 let line = format!("One repetition in [`{}`].", self.network.head.name);
                 (quote!(#[doc = #line]), None, quote!())
@@ -99,7 +128,11 @@ impl Writer<'_> {
     fn init(&self) -> TokenStream {
         let (name, config) = (&self.network.head.name, self.config_name());
         let text = name.to_string();
-        let checks = self.network.checks.iter().map(|check| check.tokens(&self.network.head));
+        let checks = self
+            .network
+            .checks
+            .iter()
+            .map(|check| check.tokens(&self.network.head));
         let model = self.construct(0);
         let check = self.body(quote! {
             #[allow(unused_mut)]
@@ -191,7 +224,11 @@ impl Writer<'_> {
 
     fn target(&self) -> TokenStream {
         let unknown = Shape::UNKNOWN;
-        let shape = self.network.output.as_ref().map_or(&unknown, |(_, shape)| shape);
+        let shape = self
+            .network
+            .output
+            .as_ref()
+            .map_or(&unknown, |(_, shape)| shape);
         match &self.network.loss {
             Some(Loss::CrossEntropy { .. }) => {
                 let classes = shape.0.as_ref().and_then(|dims| dims.first());
@@ -236,7 +273,9 @@ impl Writer<'_> {
             OpKind::Repeat { field, .. } => {
                 let field = &block.fields[*field];
                 let path = field.path.join(".");
-                let FieldKind::Repeat { block, count } = &field.kind else { return quote!() };
+                let FieldKind::Repeat { block, count } = &field.kind else {
+                    return quote!();
+                };
                 let (count, rows) = (count.usize_tokens(), self.rows(*block));
                 quote! {
                     for index in 0..#count {
@@ -254,12 +293,24 @@ impl Writer<'_> {
         let name = &self.network.head.name;
         let (input, rank) = self.input();
         let output = self.output_rank();
-        let input_shape = self.network.inputs.first().map_or(Shape::UNKNOWN, |i| i.shape.clone());
-        let shape = self.network.output.as_ref().map_or(Shape::UNKNOWN, |(_, shape)| shape.clone());
+        let input_shape = self
+            .network
+            .inputs
+            .first()
+            .map_or(Shape::UNKNOWN, |i| i.shape.clone());
+        let shape = self
+            .network
+            .output
+            .as_ref()
+            .map_or(Shape::UNKNOWN, |(_, shape)| shape.clone());
         let docs = [
             "Runs the network on a batch.".to_owned(),
             String::new(),
-            format!("`{input}` is {}; the result is {}.", batched(&input_shape), batched(&shape)),
+            format!(
+                "`{input}` is {}; the result is {}.",
+                batched(&input_shape),
+                batched(&shape)
+            ),
         ];
         // Whatever the input is called, it is not mixed up with the other names of the expansion.
         let value = Ident::new("input", Span::mixed_site());
@@ -270,7 +321,11 @@ impl Writer<'_> {
         let forward = self.body(quote!(self.__run(#input, &mut ())));
         let bodies = self.network.blocks.iter().skip(1).filter_map(|block| {
             let (rank, result) = block.body?;
-            let index = self.network.blocks.iter().position(|other| other.name == block.name)?;
+            let index = self
+                .network
+                .blocks
+                .iter()
+                .position(|other| other.name == block.name)?;
             let (name, input) = (&block.name, Ident::new("input", Span::mixed_site()));
             let operations = self.operations(index, &input, result);
             Some(quote! {
@@ -286,7 +341,11 @@ impl Writer<'_> {
                 }
             })
         });
-        let bodies: TokenStream = if self.outline { quote!() } else { bodies.collect() };
+        let bodies: TokenStream = if self.outline {
+            quote!()
+        } else {
+            bodies.collect()
+        };
         quote! {
             #[allow(unused_variables, clippy::let_and_return)]
             impl #name {
@@ -343,7 +402,11 @@ impl Writer<'_> {
         let mut take = |var: Var| {
             uses.pop();
             let name = local(var);
-            if uses.contains(&var) { quote!(::core::clone::Clone::clone(&#name)) } else { quote!(#name) }
+            if uses.contains(&var) {
+                quote!(::core::clone::Clone::clone(&#name))
+            } else {
+                quote!(#name)
+            }
         };
         let mut code = TokenStream::new();
         for op in &block.ops {
@@ -359,7 +422,10 @@ impl Writer<'_> {
                         }
                         Callee::Inline(layer) => quote!(#layer.forward(#input)),
                     };
-                    (call, Some(quote!(::kiln::model::Observe::see(observer, #path, &#out);)))
+                    (
+                        call,
+                        Some(quote!(::kiln::model::Observe::see(observer, #path, &#out);)),
+                    )
                 }
                 OpKind::Repeat { field, input } => {
                     let input = take(*input);
@@ -397,9 +463,13 @@ impl Writer<'_> {
                 (
                     quote!(::kiln::Tensor<1, ::kiln::Int>),
                     quote!(::kiln::__private::ClassificationOutput),
-                    quote!(::kiln::__private::ClassificationOutput::new(loss, output, target)),
+                    quote!(::kiln::__private::ClassificationOutput::new(
+                        loss, output, target
+                    )),
                     quote!(::kiln::loss::cross_entropy(output, target, #smoothing)),
-                    quote!(::core::option::Option::Some(::kiln::loss::correct(output, target))),
+                    quote!(::core::option::Option::Some(::kiln::loss::correct(
+                        output, target
+                    ))),
                 )
             }
             _ => (

@@ -62,8 +62,15 @@ pub struct Op {
 }
 
 pub enum OpKind {
-    Layer { callee: Callee, input: Var, row: Row },
-    Repeat { field: usize, input: Var },
+    Layer {
+        callee: Callee,
+        input: Var,
+        row: Row,
+    },
+    Repeat {
+        field: usize,
+        input: Var,
+    },
     Add(Var, Var),
 }
 

@@ -44,14 +44,23 @@ const fn layer(
     positional: usize,
     rule: fn(&mut Rule) -> Made,
 ) -> Layer {
-    Layer { name, signature: Signature { params, positional }, rule }
+    Layer {
+        name,
+        signature: Signature { params, positional },
+        rule,
+    }
 }
 
 use Param as P;
 
 /// Every layer; names and parameter names are PyTorch's and Burn's.
 pub const LAYERS: &[Layer] = &[
-    layer("linear", &[P::required("out"), P::optional("bias")], 1, linear),
+    layer(
+        "linear",
+        &[P::required("out"), P::optional("bias")],
+        1,
+        linear,
+    ),
     layer(
         "conv2d",
         &[
@@ -68,7 +77,11 @@ pub const LAYERS: &[Layer] = &[
     ),
     layer(
         "max_pool2d",
-        &[P::required("kernel"), P::optional("stride"), P::optional("padding")],
+        &[
+            P::required("kernel"),
+            P::optional("stride"),
+            P::optional("padding"),
+        ],
         1,
         max_pool2d,
     ),
@@ -84,8 +97,18 @@ pub const LAYERS: &[Layer] = &[
         avg_pool2d,
     ),
     layer("global_avg_pool", &[], 0, global_avg_pool),
-    layer("batch_norm", &[P::optional("epsilon"), P::optional("momentum")], 0, batch_norm),
-    layer("layer_norm", &[P::optional("epsilon"), P::optional("bias")], 0, layer_norm),
+    layer(
+        "batch_norm",
+        &[P::optional("epsilon"), P::optional("momentum")],
+        0,
+        batch_norm,
+    ),
+    layer(
+        "layer_norm",
+        &[P::optional("epsilon"), P::optional("bias")],
+        0,
+        layer_norm,
+    ),
     layer("dropout", &[P::required("p")], 1, dropout),
     layer("flatten", &[], 0, flatten),
     layer("relu", &[], 0, |rule| rule.pointwise(quote!(Relu))),
@@ -110,7 +133,10 @@ fn linear(rule: &mut Rule) -> Made {
     let out = rule.size("out", None);
     let bias = rule.args.flag("bias", true);
     let mut dims = rule.input.0.clone();
-    let features = dims.as_ref().and_then(|dims| dims.last().cloned()).unwrap_or(Dim::UNKNOWN);
+    let features = dims
+        .as_ref()
+        .and_then(|dims| dims.last().cloned())
+        .unwrap_or(Dim::UNKNOWN);
     if let Some(last) = dims.as_mut().and_then(|dims| dims.last_mut()) {
         *last = out.clone();
     }
@@ -151,8 +177,8 @@ fn conv2d(rule: &mut Rule) -> Made {
     let kernel = Dim::product(&window.kernel);
     let weights = out.mul(&channels.floor_div(&groups)).mul(&kernel);
     let (input, output) = (channels.usize_tokens(), out.usize_tokens());
-    let [kernel, stride, dilation] =
-        [&window.kernel, &window.stride, &window.dilation].map(|pair| pair.each_ref().map(Dim::usize_tokens));
+    let [kernel, stride, dilation] = [&window.kernel, &window.stride, &window.dilation]
+        .map(|pair| pair.each_ref().map(Dim::usize_tokens));
     let padding = window.padding_tokens();
     let groups = (groups != Dim::of(1)).then(|| {
         let groups = groups.usize_tokens();
@@ -180,7 +206,8 @@ fn conv2d(rule: &mut Rule) -> Made {
 
 fn max_pool2d(rule: &mut Rule) -> Made {
     let (window, output) = pool(rule);
-    let [kernel, stride] = [&window.kernel, &window.stride].map(|pair| pair.each_ref().map(Dim::usize_tokens));
+    let [kernel, stride] =
+        [&window.kernel, &window.stride].map(|pair| pair.each_ref().map(Dim::usize_tokens));
     let padding = window.padding_tokens();
     Made {
         output,
@@ -199,7 +226,8 @@ fn max_pool2d(rule: &mut Rule) -> Made {
 fn avg_pool2d(rule: &mut Rule) -> Made {
     let include = rule.args.flag("count_include_pad", true);
     let (window, output) = pool(rule);
-    let [kernel, stride] = [&window.kernel, &window.stride].map(|pair| pair.each_ref().map(Dim::usize_tokens));
+    let [kernel, stride] =
+        [&window.kernel, &window.stride].map(|pair| pair.each_ref().map(Dim::usize_tokens));
     let padding = window.padding_tokens();
     Made {
         output,
@@ -226,7 +254,10 @@ fn pool(rule: &mut Rule) -> (Window, Shape) {
             Condition::Within(spare, 0, i128::MAX),
             "padding",
             message![
-                format!("`{}` may be padded by at most half its kernel: padding ", rule.args.name),
+                format!(
+                    "`{}` may be padded by at most half its kernel: padding ",
+                    rule.args.name
+                ),
                 before,
                 " for a kernel of ",
                 kernel,
@@ -236,7 +267,9 @@ fn pool(rule: &mut Rule) -> (Window, Shape) {
             break;
         }
     }
-    let Some([channels, height, width]) = rule.image() else { return (window, Shape::UNKNOWN) };
+    let Some([channels, height, width]) = rule.image() else {
+        return (window, Shape::UNKNOWN);
+    };
     let [high, wide] = window.output(rule, [&height, &width]);
     let output = Shape::of(vec![channels, high, wide]);
     (window, output)
@@ -251,8 +284,12 @@ fn global_avg_pool(rule: &mut Rule) -> Made {
 }
 
 fn batch_norm(rule: &mut Rule) -> Made {
-    let epsilon = rule.real("epsilon", Range::Positive).map(|value| quote!(.with_epsilon(#value)));
-    let momentum = rule.real("momentum", Range::Unit).map(|value| quote!(.with_momentum(#value)));
+    let epsilon = rule
+        .real("epsilon", Range::Positive)
+        .map(|value| quote!(.with_epsilon(#value)));
+    let momentum = rule
+        .real("momentum", Range::Unit)
+        .map(|value| quote!(.with_momentum(#value)));
     let features = rule.dim(0);
     let size = features.usize_tokens();
     Made {
@@ -265,10 +302,16 @@ fn batch_norm(rule: &mut Rule) -> Made {
 }
 
 fn layer_norm(rule: &mut Rule) -> Made {
-    let epsilon = rule.real("epsilon", Range::Positive).map(|value| quote!(.with_epsilon(#value)));
+    let epsilon = rule
+        .real("epsilon", Range::Positive)
+        .map(|value| quote!(.with_epsilon(#value)));
     let bias = rule.args.flag("bias", true);
     let with_bias = (!bias).then(|| quote!(.with_bias(false)));
-    let last = rule.input.0.as_ref().map_or(0, |dims| dims.len().saturating_sub(1));
+    let last = rule
+        .input
+        .0
+        .as_ref()
+        .map_or(0, |dims| dims.len().saturating_sub(1));
     let features = rule.dim(last);
     let size = features.usize_tokens();
     Made {
@@ -329,7 +372,9 @@ impl Rule<'_, '_> {
     /// A dimension of the input.
     fn dim(&self, index: usize) -> Dim {
         let dims = self.input.0.as_ref();
-        dims.and_then(|dims| dims.get(index)).cloned().unwrap_or(Dim::UNKNOWN)
+        dims.and_then(|dims| dims.get(index))
+            .cloned()
+            .unwrap_or(Dim::UNKNOWN)
     }
 
     /// The input as `[channels, height, width]`; reported if it is no image.
@@ -341,8 +386,10 @@ impl Rule<'_, '_> {
             None => Some([Dim::UNKNOWN; 3]),
             Some(dims) => {
                 let help = match dims.len() {
-                    1 => "; a `flatten` or `global_avg_pool` before it took the image apart, \
-                          or the `input` lacks its channels",
+                    1 => {
+                        "; a `flatten` or `global_avg_pool` before it took the image apart, \
+                          or the `input` lacks its channels"
+                    }
                     2 => "; a grey image has one channel: [1, height, width]",
                     4 => "; the batch dimension is implied, leave it out of the `input`",
                     _ => "",
@@ -371,11 +418,16 @@ impl Rule<'_, '_> {
     fn at_least(&mut self, arg: &str, expr: &Expr, low: i128) -> Dim {
         let dim = self.checks.dim(expr);
         let message = message![
-            format!("`{}` needs `{arg}` between {low} and {LARGEST}, found ", self.args.name),
+            format!(
+                "`{}` needs `{arg}` between {low} and {LARGEST}, found ",
+                self.args.name
+            ),
             &dim,
         ];
         let condition = Condition::Within(dim.clone(), low, LARGEST);
-        let fits = self.checks.require(condition, expr.pos, self.place, message);
+        let fits = self
+            .checks
+            .require(condition, expr.pos, self.place, message);
         if fits { dim } else { Dim::UNKNOWN }
     }
 
@@ -385,7 +437,11 @@ impl Rule<'_, '_> {
             Some([height, width]) => {
                 let one = std::ptr::eq(height, width);
                 let height = self.at_least(arg, height, low);
-                let width = if one { height.clone() } else { self.at_least(arg, width, low) };
+                let width = if one {
+                    height.clone()
+                } else {
+                    self.at_least(arg, width, low)
+                };
                 [height, width]
             }
             None => match default {
@@ -428,7 +484,11 @@ impl Window {
     /// Reads kernel, stride, padding and dilation; the stride is 1, or the kernel for pooling.
     fn read(rule: &mut Rule, pooling: bool) -> Window {
         let kernel = rule.sizes("kernel", 1, None);
-        let step = if pooling { kernel.clone() } else { [Dim::of(1), Dim::of(1)] };
+        let step = if pooling {
+            kernel.clone()
+        } else {
+            [Dim::of(1), Dim::of(1)]
+        };
         let stride = rule.sizes("stride", 1, Some(step));
         let dilation = rule.sizes("dilation", 1, Some([Dim::of(1), Dim::of(1)]));
         let word = rule.args.value("padding").and_then(word);
@@ -466,16 +526,24 @@ impl Window {
             [[Dim::UNKNOWN; 2], [Dim::UNKNOWN; 2]]
         } else {
             let zero = Some([Dim::of(0), Dim::of(0)]);
-            rule.sizes("padding", 0, zero).map(|padding| [padding.clone(), padding])
+            rule.sizes("padding", 0, zero)
+                .map(|padding| [padding.clone(), padding])
         };
-        Window { kernel, stride, dilation, padding }
+        Window {
+            kernel,
+            stride,
+            dilation,
+            padding,
+        }
     }
 
     /// Height and width of what comes out: `floor((in + padding - reach) / stride) + 1` with
     /// `reach = dilation * (kernel - 1) + 1`, which must not exceed the padded input.
     fn output(&self, rule: &mut Rule, input: [&Dim; 2]) -> [Dim; 2] {
         let reach = [0, 1].map(|i: usize| {
-            self.dilation[i].mul(&self.kernel[i].sub(&Dim::of(1))).add(&Dim::of(1))
+            self.dilation[i]
+                .mul(&self.kernel[i].sub(&Dim::of(1)))
+                .add(&Dim::of(1))
         });
         let padded = [0, 1].map(|i: usize| {
             let [before, behind] = &self.padding[i];
@@ -487,9 +555,10 @@ impl Window {
             if i == 1 && room[0] == room[1] {
                 break;
             }
-            let mut message = message![
-                format!("the kernel of `{}` is larger than its input ", rule.args.name)
-            ];
+            let mut message = message![format!(
+                "the kernel of `{}` is larger than its input ",
+                rule.args.name
+            )];
             message.extend(shape_parts(rule.input));
             message.push(": the kernel spans ".into());
             message.extend(shape_parts(&Shape::of(reach.to_vec())));
@@ -506,7 +575,10 @@ impl Window {
     }
 
     fn padding_tokens(&self) -> TokenStream {
-        let [[top, bottom], [left, right]] = self.padding.each_ref().map(|pair| pair.each_ref().map(Dim::usize_tokens));
+        let [[top, bottom], [left, right]] = self
+            .padding
+            .each_ref()
+            .map(|pair| pair.each_ref().map(Dim::usize_tokens));
         quote!(::kiln::layer::PaddingConfig2d::Explicit(#top, #left, #bottom, #right))
     }
 }

@@ -21,12 +21,18 @@ use crate::syntax;
 pub fn expand(input: TokenStream) -> TokenStream {
     let report = Report::new();
     let parsed = syntax::parse(input, &report, |input| parse::parse(input, &report));
-    let Some(declaration) = parsed else { return report.into_tokens() };
+    let Some(declaration) = parsed else {
+        return report.into_tokens();
+    };
     let network = check::check(declaration, &report);
     let clean = report.is_clean();
     let errors = report.into_tokens();
     // With an error in it the declaration still gives its types, so that rustc does not report
     // every use of them as well.
-    let types = if clean { expand::network(&network) } else { expand::outline(&network) };
+    let types = if clean {
+        expand::network(&network)
+    } else {
+        expand::outline(&network)
+    };
     quote::quote!(#errors #types)
 }

@@ -21,7 +21,12 @@ pub enum Statement {
     /// `input image: [1, 28, 28];`
     Input { name: Ident, dims: Value },
     /// `let name = source -> step -> step;`
-    Let { name: Ident, assertion: Option<Value>, source: Ident, chain: Vec<Step> },
+    Let {
+        name: Ident,
+        assertion: Option<Value>,
+        source: Ident,
+        chain: Vec<Step>,
+    },
     /// `output name;`; that there is one name is checked later.
     Output { names: Vec<Ident> },
     /// `loss call;`
@@ -69,7 +74,11 @@ pub fn parse(input: ParseStream, report: &Report) -> syn::Result<Declaration> {
             }
         }
     }
-    Ok(Declaration { head, statements, broken })
+    Ok(Declaration {
+        head,
+        statements,
+        broken,
+    })
 }
 
 impl Statement {
@@ -101,7 +110,10 @@ impl Statement {
         match meant {
             "input" => Statement::parse_input(input),
             "output" => Statement::parse_output(input),
-            "loss" => Ok(Statement::Loss { keyword, call: Call::parse(input, report)? }),
+            "loss" => Ok(Statement::Loss {
+                keyword,
+                call: Call::parse(input, report)?,
+            }),
             _ => Statement::parse_let(input, report),
         }
     }
@@ -118,7 +130,10 @@ impl Statement {
             let message = "expected the shape of one example in brackets, such as `[1, 28, 28]`";
             return Err(input.error(message));
         }
-        Ok(Statement::Input { name, dims: Value::parse(input)? })
+        Ok(Statement::Input {
+            name,
+            dims: Value::parse(input)?,
+        })
     }
 
     fn parse_output(input: ParseStream) -> syn::Result<Statement> {
@@ -164,7 +179,12 @@ impl Statement {
             let found = syntax::shown(&found);
             return Err(input.error(format!("expected `->` or `;` here, found `{found}`")));
         }
-        Ok(Statement::Let { name, assertion, source, chain })
+        Ok(Statement::Let {
+            name,
+            assertion,
+            source,
+            chain,
+        })
     }
 }
 
@@ -190,23 +210,38 @@ impl Step {
             let count = if input.peek(syn::token::Brace) {
                 let message = "`repeat` needs the number of repetitions: `repeat 2 { .. }`";
                 report.error(&word, message);
-                Expr { node: Node::Int(1), pos: (&word).into() }
+                Expr {
+                    node: Node::Int(1),
+                    pos: (&word).into(),
+                }
             } else {
                 Expr::parse(input)?
             };
             let block = Block::parse(input, report, depth, "repeat 2 { .. }")?;
             let pos = Pos::from(&word);
-            return Ok(Step { label, kind: StepKind::Repeat(count, block), pos });
+            return Ok(Step {
+                label,
+                kind: StepKind::Repeat(count, block),
+                pos,
+            });
         }
         if word == "residual" && !input.peek2(Token![::]) {
             input.parse::<Ident>()?;
             let block = Block::parse(input, report, depth, "residual { .. }")?;
             let pos = Pos::from(&word);
-            return Ok(Step { label, kind: StepKind::Residual(block), pos });
+            return Ok(Step {
+                label,
+                kind: StepKind::Residual(block),
+                pos,
+            });
         }
         let call = Call::parse(input, report)?;
         let pos = start.to(call.pos);
-        Ok(Step { label, kind: StepKind::Layer(call), pos })
+        Ok(Step {
+            label,
+            kind: StepKind::Layer(call),
+            pos,
+        })
     }
 }
 
@@ -224,7 +259,10 @@ impl Block {
         let brace = syn::braced!(content in input);
         if content.is_empty() {
             let pos = Pos::from(brace.span.open()).to(brace.span.close());
-            report.error(pos, format!("this block holds no layer; write one into it: `{example}`"));
+            report.error(
+                pos,
+                format!("this block holds no layer; write one into it: `{example}`"),
+            );
             return Ok(Block { steps: Vec::new() });
         }
         let mut steps = vec![Step::parse(&content, report, depth + 1)?];

@@ -79,7 +79,8 @@ impl Checks<'_> {
         match condition.holds(&|_| None) {
             Some(true) => {}
             Some(false) => {
-                self.report.error(pos, self.shown(&condition, &message, &|_| None));
+                self.report
+                    .error(pos, self.shown(&condition, &message, &|_| None));
                 return false;
             }
             None if condition.is_unknown() => {}
@@ -94,10 +95,15 @@ impl Checks<'_> {
                     condition.hypers(&mut names);
                     let defaults = self.head.defaults_shown(&names);
                     let message = self.shown(&condition, &message, &default);
-                    self.report.error(pos, format!("with the defaults ({defaults}), {message}"));
+                    self.report
+                        .error(pos, format!("with the defaults ({defaults}), {message}"));
                     return false;
                 }
-                self.left.push(Check { condition, layer: layer.into(), message });
+                self.left.push(Check {
+                    condition,
+                    layer: layer.into(),
+                    message,
+                });
             }
         }
         true
@@ -144,9 +150,7 @@ impl Condition {
             Condition::Within(dim, low, high) => match eval(dim) {
                 Some(value) => Some((*low..=*high).contains(&value)),
                 // Nothing bounds a hyper-parameter from above, so only the lower end can be proven.
-                None if *high == i128::MAX => {
-                    (dim.lower_bound()? >= *low).then_some(true)
-                }
+                None if *high == i128::MAX => (dim.lower_bound()? >= *low).then_some(true),
                 None => None,
             },
             Condition::Equal(a, b) => match a.sub(b).number() {
@@ -280,7 +284,9 @@ impl From<&Dim> for Part {
 
 /// The pieces of a shape: `[16, 28, 28]`.
 pub fn shape_parts(shape: &Shape) -> Vec<Part> {
-    let Some(dims) = &shape.0 else { return vec!["[?]".into()] };
+    let Some(dims) = &shape.0 else {
+        return vec!["[?]".into()];
+    };
     let mut parts = vec![Part::from("[")];
     for (i, dim) in dims.iter().enumerate() {
         if i > 0 {

@@ -70,7 +70,13 @@ fn what_is_right_is_no_error() {
 
 #[test]
 fn a_declaration_with_an_error_still_gives_its_types() {
-    for chain in ["lienar(10)", "-> linear(10)", "linear(10, 10)", "linear(clases)", "residual {}"] {
+    for chain in [
+        "lienar(10)",
+        "-> linear(10)",
+        "linear(10, 10)",
+        "linear(clases)",
+        "residual {}",
+    ] {
         let declaration = format!(
             "pub struct Net {{ classes: usize = 10 }} input image: [4];
              let logits = image -> {chain}; output logits; loss cross_entropy;",
@@ -89,7 +95,10 @@ struct Lcg(u64);
 
 impl Lcg {
     fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % limit.max(1)
     }
 
@@ -99,18 +108,77 @@ impl Lcg {
 
     fn token(&mut self) -> TokenTree {
         const WORDS: &[&str] = &[
-            "input", "let", "output", "loss", "image", "stem", "body", "logits", "classes", "drop",
-            "deep", "channels", "conv2d", "linear", "flatten", "relu", "batch_norm", "max_pool2d",
-            "dropout", "softmax", "repeat", "residual", "kernel", "padding", "same", "groups",
-            "stride", "bias", "cross_entropy", "mse", "struct", "pub", "usize", "f64", "true",
-            "epochs", "config", "observer", "self", "Self", "crate", "fn", "_", "__",
+            "input",
+            "let",
+            "output",
+            "loss",
+            "image",
+            "stem",
+            "body",
+            "logits",
+            "classes",
+            "drop",
+            "deep",
+            "channels",
+            "conv2d",
+            "linear",
+            "flatten",
+            "relu",
+            "batch_norm",
+            "max_pool2d",
+            "dropout",
+            "softmax",
+            "repeat",
+            "residual",
+            "kernel",
+            "padding",
+            "same",
+            "groups",
+            "stride",
+            "bias",
+            "cross_entropy",
+            "mse",
+            "struct",
+            "pub",
+            "usize",
+            "f64",
+            "true",
+            "epochs",
+            "config",
+            "observer",
+            "self",
+            "Self",
+            "crate",
+            "fn",
+            "_",
+            "__",
         ];
         const LITERALS: &[&str] = &[
-            "0", "1", "3", "10", "0.1", "1.5", "1e308", "1e-320", "2147483647", "2147483648",
-            "18446744073709551615", "18446744073709551616", "99999999999999999999999999999999999",
-            "5steps", "3usize", "3u8", "\"five\"", "'c'", "b\"x\"", "1.0f64", "0x10",
+            "0",
+            "1",
+            "3",
+            "10",
+            "0.1",
+            "1.5",
+            "1e308",
+            "1e-320",
+            "2147483647",
+            "2147483648",
+            "18446744073709551615",
+            "18446744073709551616",
+            "99999999999999999999999999999999999",
+            "5steps",
+            "3usize",
+            "3u8",
+            "\"five\"",
+            "'c'",
+            "b\"x\"",
+            "1.0f64",
+            "0x10",
         ];
-        const PUNCTS: &[char] = &[';', ',', ':', '-', '>', '/', '*', '+', '=', '#', '<', '%', '.'];
+        const PUNCTS: &[char] = &[
+            ';', ',', ':', '-', '>', '/', '*', '+', '=', '#', '<', '%', '.',
+        ];
         match self.below(5) {
             0 | 1 => match self.one_of(WORDS) {
                 word if self.below(16) == 0 && !["self", "Self", "crate", "_"].contains(&word) => {
@@ -175,8 +243,10 @@ impl Lcg {
 
 #[test]
 fn no_mutation_of_a_declaration_makes_it_panic() {
-    let declarations: Vec<TokenStream> =
-        DECLARATIONS.iter().map(|text| text.parse().expect("tokens")).collect();
+    let declarations: Vec<TokenStream> = DECLARATIONS
+        .iter()
+        .map(|text| text.parse().expect("tokens"))
+        .collect();
     let mut random = Lcg(7);
     let mut accepted = 0;
     for round in 0..14_000 {
@@ -192,10 +262,16 @@ fn no_mutation_of_a_declaration_makes_it_panic() {
 
 #[test]
 fn no_stream_of_tokens_makes_it_panic() {
-    let head: TokenStream = "pub struct Net { classes: usize = 10 }".parse().expect("tokens");
+    let head: TokenStream = "pub struct Net { classes: usize = 10 }"
+        .parse()
+        .expect("tokens");
     let mut random = Lcg(11);
     for round in 0..8_000 {
-        let mut tokens = if round % 4 == 0 { TokenStream::new() } else { head.clone() };
+        let mut tokens = if round % 4 == 0 {
+            TokenStream::new()
+        } else {
+            head.clone()
+        };
         tokens.extend(random.tokens(40));
         assert!(!expanded(tokens).1.is_empty());
     }
@@ -211,19 +287,40 @@ fn no_depth_and_no_length_makes_it_panic() {
     let deep = |open: &str, inside: &str, close: &str, depth: usize| {
         format!("{}{inside}{}", open.repeat(depth), close.repeat(depth))
     };
-    assert_eq!(chain(&deep("residual { ", "linear(n)", "}", 20)), Vec::<String>::new());
-    assert_eq!(chain(&deep("repeat 2 { ", "linear(n)", "}", 20)), Vec::<String>::new());
+    assert_eq!(
+        chain(&deep("residual { ", "linear(n)", "}", 20)),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        chain(&deep("repeat 2 { ", "linear(n)", "}", 20)),
+        Vec::<String>::new()
+    );
     for depth in [100, 400] {
         assert_eq!(chain(&deep("residual { ", "relu", "}", depth)).len(), 1);
         assert_eq!(chain(&deep("repeat 2 { ", "relu", "}", depth)).len(), 1);
-        assert_eq!(chain(&format!("linear({})", deep("(", "n", ")", depth))).len(), 1);
+        assert_eq!(
+            chain(&format!("linear({})", deep("(", "n", ")", depth))).len(),
+            1
+        );
         assert_eq!(chain(&format!("linear({}n)", "-".repeat(depth))).len(), 1);
     }
-    assert_eq!(chain(&format!("linear(1{})", " + 1".repeat(10_000))).len(), 1);
-    assert_eq!(chain(&format!("linear(n){}", " -> relu".repeat(3_000))), Vec::<String>::new());
-    assert_eq!(chain(&format!("linear(n){}", " -> linear(n * n + 1)".repeat(300))), Vec::<String>::new());
+    assert_eq!(
+        chain(&format!("linear(1{})", " + 1".repeat(10_000))).len(),
+        1
+    );
+    assert_eq!(
+        chain(&format!("linear(n){}", " -> relu".repeat(3_000))),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        chain(&format!("linear(n){}", " -> linear(n * n + 1)".repeat(300))),
+        Vec::<String>::new()
+    );
     // Numbers that grow beyond every bound, in literals and in hyper-parameters.
-    assert_eq!(chain(&format!("linear({}1)", "2147483647 * ".repeat(20))).len(), 1);
+    assert_eq!(
+        chain(&format!("linear({}1)", "2147483647 * ".repeat(20))).len(),
+        1
+    );
     assert_eq!(chain(&format!("linear({}1)", "n * ".repeat(60))).len(), 1);
 }
 
@@ -245,12 +342,16 @@ fn every_path_of_an_expansion_is_absolute_or_the_declarations_own() {
         };
         for (at, token) in tokens.iter().enumerate() {
             match token {
+                // `use ::path::{..}`
+                TokenTree::Group(_) if colons(at.checked_sub(2)) => {}
                 TokenTree::Group(group) => check(group.stream(), own),
                 TokenTree::Ident(word) => {
                     let (behind, before) = (colons(at.checked_sub(2)), colons(Some(at + 1)));
                     let word = word.to_string();
-                    let keyword = syn::parse_str::<Ident>(&word).is_err();
-                    let local = keyword || word == "clippy" || word.starts_with(own);
+                    let keyword = syn::parse_str::<Ident>(&word).is_err() || word == "clippy";
+                    let parameter = word.len() == 1;
+                    let local =
+                        keyword || parameter || word.starts_with("__") || word.starts_with(own);
                     let root = before && !behind && !local;
                     assert!(!root, "`{word}::` begins a path in scope");
                     let shadowed = SHADOWED.contains(&word.as_str()) && !behind;
@@ -260,7 +361,10 @@ fn every_path_of_an_expansion_is_absolute_or_the_declarations_own() {
             }
         }
     }
-    for (declaration, own) in DECLARATIONS.into_iter().zip(["DigitNet", "Small", "Pooled"]) {
+    for (declaration, own) in DECLARATIONS
+        .into_iter()
+        .zip(["DigitNet", "Small", "Pooled"])
+    {
         check(super::expand(declaration.parse().expect("tokens")), own);
     }
 }
