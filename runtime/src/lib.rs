@@ -24,6 +24,7 @@ pub mod __private;
 pub use burn;
 pub use burn::tensor::{Device, Int, Tensor};
 pub use error::{Error, Result};
+#[doc = include_str!("model/grammar.md")]
 pub use kiln_macros::model;
 #[doc = include_str!("optim/language.md")]
 pub use kiln_macros::optimizer;

@@ -418,7 +418,9 @@ impl<'a> Lowering<'a> {
             message.push(", but its shape is ".into());
             message.extend(shape_parts(found));
             let condition = Condition::Equal(asserted.clone(), actual.clone());
-            self.checks.require(condition, expr.pos, &place, message);
+            if !self.checks.require(condition, expr.pos, &place, message) {
+                break;
+            }
         }
     }
 

@@ -90,6 +90,19 @@ fn a_declaration_with_an_error_still_gives_its_types() {
     }
 }
 
+#[test]
+fn each_wrong_example_of_the_documentation_has_one_mistake() {
+    let grammar = include_str!("../../../runtime/src/model/grammar.md");
+    let wrong: Vec<_> = grammar.split("```compile_fail\n").skip(1).collect();
+    assert!(wrong.len() > 10);
+    for example in wrong {
+        let (code, _) = example.split_once("```").expect("an end");
+        let call: syn::ItemMacro = syn::parse_str(code).expect("a call of `model!`");
+        let errors = expanded(call.mac.tokens).1;
+        assert_eq!(errors.len(), 1, "{errors:#?} for {code}");
+    }
+}
+
 /// A linear congruential generator (Knuth's MMIX), so that a failing case can be found again.
 struct Lcg(u64);
 
