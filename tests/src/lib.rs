@@ -1,6 +1,8 @@
 //! Tests that cross crates, and what they share.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, id};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kiln::burn::module::{Module, ModuleVisitor, Param};
@@ -122,4 +124,68 @@ pub fn deviation(found: &[f32], expected: &[f32]) -> f32 {
             f32::INFINITY
         }
     })
+}
+
+/// A folder of its own for one test, removed at the end.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// An empty folder for the test called `name`.
+    ///
+    /// # Panics
+    ///
+    /// Where there can be none.
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("kiln-{}-{name}", id()));
+        std::fs::create_dir_all(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        Folder(path)
+    }
+
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left behind in a temporary folder harms nobody.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Whether this process was started for the test `name` alone. If not, starts one that runs this
+/// test and nothing else, which `prepare` may give variables, and fails if it fails.
+///
+/// # Panics
+///
+/// If the process cannot be started, or fails.
+pub fn is_alone(name: &str, prepare: impl FnOnce(&mut Command)) -> bool {
+    const ALONE: &str = "KILN_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some_and(|alone| alone == name) {
+        return true;
+    }
+    let program = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
+    let mut command = Command::new(program);
+    command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
+    prepare(&mut command);
+    command.env(ALONE, name);
+    let output = command.output().unwrap_or_else(|error| panic!("{error}"));
+    let (out, err) = (&output.stdout, &output.stderr);
+    let shown = format!(
+        "{}{}",
+        String::from_utf8_lossy(out),
+        String::from_utf8_lossy(err)
+    );
+    // A name that no test has runs nothing and succeeds.
+    assert!(
+        output.status.success() && shown.contains("1 passed"),
+        "{shown}"
+    );
+    false
 }
