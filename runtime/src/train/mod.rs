@@ -211,10 +211,17 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             for step in 0..steps_per_epoch {
                 let lr = rate.at(steps);
                 device.seed(mix(self.seed, steps));
+                // A pass moves the running statistics of batch norm, and one that fails moves them
+                // to where no model can be.
+                let before = model.valid();
                 let pass = gradient(&model, &mut batches, self.micro_batches, &device);
                 match pass.and_then(|pass| losses.push(&model, step, lr, pass)) {
-                    Ok(gradient) => model = updater.step(lr, model, gradient),
-                    Err(error) => return Err(stopped(error, model, history)),
+                    Ok(gradient) => {
+                        // The update may work in place once nobody else holds the parameters.
+                        drop(before);
+                        model = updater.step(lr, model, gradient);
+                    }
+                    Err(error) => return Err(stopped(error, before, history)),
                 }
                 steps += 1;
                 progress.step(losses.last(), lr);
