@@ -214,7 +214,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                 // A pass moves the running statistics of batch norm, and one that fails moves them
                 // to where no model can be.
                 let before = model.valid();
-                let pass = gradient(&model, &mut batches, self.micro_batches, &device);
+                let pass = gradient(&model, &mut batches, self.micro_batches, &losses, &device);
                 match pass.and_then(|pass| losses.push(&model, step, lr, pass)) {
                     Ok(gradient) => {
                         // The update may work in place once nobody else holds the parameters.
