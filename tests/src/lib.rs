@@ -159,16 +159,24 @@ impl Drop for Folder {
     }
 }
 
-/// Whether this process was started for the test `name` alone. If not, starts one that runs this
-/// test and nothing else, which `prepare` may give variables, and fails if it fails.
+/// What a process printed.
+pub struct Printed {
+    /// To standard output.
+    pub out: String,
+    /// To standard error.
+    pub err: String,
+}
+
+/// Runs the test `name` of this program alone in a process of its own, which `prepare` may give
+/// variables; fails if it fails. `None` in that process: there the test does what it is about.
 ///
 /// # Panics
 ///
 /// If the process cannot be started, or fails.
-pub fn is_alone(name: &str, prepare: impl FnOnce(&mut Command)) -> bool {
+pub fn alone(name: &str, prepare: impl FnOnce(&mut Command)) -> Option<Printed> {
     const ALONE: &str = "KILN_TEST_ALONE";
     if std::env::var_os(ALONE).is_some_and(|alone| alone == name) {
-        return true;
+        return None;
     }
     let program = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
     let mut command = Command::new(program);
@@ -176,16 +184,10 @@ pub fn is_alone(name: &str, prepare: impl FnOnce(&mut Command)) -> bool {
     prepare(&mut command);
     command.env(ALONE, name);
     let output = command.output().unwrap_or_else(|error| panic!("{error}"));
-    let (out, err) = (&output.stdout, &output.stderr);
-    let shown = format!(
-        "{}{}",
-        String::from_utf8_lossy(out),
-        String::from_utf8_lossy(err)
-    );
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
     // A name that no test has runs nothing and succeeds.
-    assert!(
-        output.status.success() && shown.contains("1 passed"),
-        "{shown}"
-    );
-    false
+    let passed = output.status.success() && out.contains("1 passed");
+    assert!(passed, "{out}{err}");
+    Some(Printed { out, err })
 }
