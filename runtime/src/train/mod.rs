@@ -189,6 +189,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     /// or a loss that is not finite. The failure gives the model back as it was before the step
     /// that failed (on a GPU, where losses are read every few steps, as it was when the failure
     /// was noticed).
+    #[allow(clippy::result_large_err, reason = "it is returned once in a training")]
     pub fn fit(self, source: impl Source + 'static) -> Result<Trained<M>, TrainFailure<M>> {
         let mut history = Vec::new();
         let session = match self.prepare(Arc::new(source)) {
