@@ -291,7 +291,7 @@ fn compare<C, H>(
         .expect("the declaration fits the model");
     let declared = trace(
         |device| config.init(device).expect("the configuration is valid"),
-        |model, image| Model::forward(model, image),
+        Model::forward,
         |model, scores, target| model.loss(scores, target),
         |model, gradients| updater.step(RATE, model, gradients),
     );

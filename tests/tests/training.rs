@@ -320,17 +320,17 @@ fn a_nan_in_the_data_stops_at_its_step_and_gives_the_model_before_it() {
     let _lock = lock();
     // 28 steps of 64 are an epoch.
     for (healthy, epoch, step) in [(0, 1, 1), (5, 1, 6), (27, 1, 28), (28, 2, 1), (30, 2, 3)] {
-        let train = |source: Ill, epochs| {
+        let train = |source: Ill| {
             // Without workers: they would fetch more batches than were asked for.
             Trainer::new(normed(), Momentum::new(), Constant::new())
-                .epochs(epochs)
+                .epochs(3)
                 .workers(0)
                 .seed(3)
                 .quiet()
                 .fit(source)
+                .expect_err("the source does not last for three epochs")
         };
-        let failure = train(Ill::after(healthy, nan_in_one_pixel), 3);
-        let failure = failure.expect_err("a batch holds a NaN");
+        let failure = train(Ill::after(healthy, nan_in_one_pixel));
         let TrainError::NonFinite {
             epoch: e,
             step: s,
@@ -356,7 +356,7 @@ fn a_nan_in_the_data_stops_at_its_step_and_gives_the_model_before_it() {
             assert_finite(&*failure.model);
             // What came before the step: the same training, ended by its source there.
             let source = Ill::after(healthy, |_| Err(DataError::Source("the end".into())));
-            let before = train(source, 3).expect_err("the source ends");
+            let before = train(source);
             assert!(
                 bits(&*failure.model) == bits(&*before.model),
                 "{healthy} healthy batches"
