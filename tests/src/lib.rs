@@ -1,6 +1,8 @@
 //! Tests that cross crates, and what they share.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, id};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kiln::burn::module::{Module, ModuleVisitor, Param};
@@ -122,4 +124,70 @@ pub fn deviation(found: &[f32], expected: &[f32]) -> f32 {
             f32::INFINITY
         }
     })
+}
+
+/// A folder of its own for one test, removed at the end.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// An empty folder for the test called `name`.
+    ///
+    /// # Panics
+    ///
+    /// Where there can be none.
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("kiln-{}-{name}", id()));
+        std::fs::create_dir_all(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        Folder(path)
+    }
+
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left behind in a temporary folder harms nobody.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a process printed.
+pub struct Printed {
+    /// To standard output.
+    pub out: String,
+    /// To standard error.
+    pub err: String,
+}
+
+/// Runs the test `name` of this program alone in a process of its own, which `prepare` may give
+/// variables; fails if it fails. `None` in that process: there the test does what it is about.
+///
+/// # Panics
+///
+/// If the process cannot be started, or fails.
+pub fn alone(name: &str, prepare: impl FnOnce(&mut Command)) -> Option<Printed> {
+    const ALONE: &str = "KILN_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some_and(|alone| alone == name) {
+        return None;
+    }
+    let program = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
+    let mut command = Command::new(program);
+    command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
+    prepare(&mut command);
+    command.env(ALONE, name);
+    let output = command.output().unwrap_or_else(|error| panic!("{error}"));
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    // A name that no test has runs nothing and succeeds.
+    let passed = output.status.success() && out.contains("1 passed");
+    assert!(passed, "{out}{err}");
+    Some(Printed { out, err })
 }

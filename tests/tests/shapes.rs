@@ -160,8 +160,8 @@ fn a_convolutions_shape_is_burns_and_what_cannot_be_is_an_error() {
             .with_dilation_h(size(1, 3))
             .with_dilation_w(size(1, 3));
         let c = &config;
-        let possible = c.channels % c.groups == 0
-            && c.out % c.groups == 0
+        let possible = c.channels.is_multiple_of(c.groups)
+            && c.out.is_multiple_of(c.groups)
             && fits(c.height, c.kernel_h, c.pad_h, c.dilation_h)
             && fits(c.width, c.kernel_w, c.pad_w, c.dilation_w);
         assert_eq!(agrees(c), possible, "{c:?}");

@@ -1,15 +1,17 @@
-//! A model in one file: Burn's burnpack with the configuration in its metadata.
+//! A model in one file: Burn's burnpack with the configuration and a checksum in its metadata.
 
 use std::path::{Path, PathBuf};
 
 use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::Device;
 use burn_pack::{Reader, Writer};
+use crc32fast::Hasher;
 
 use super::{InitError, Model, ModelConfig};
 
 const MODEL: &str = "kiln.model";
 const CONFIG: &str = "kiln.config";
+const CHECKSUM: &str = "kiln.checksum";
 
 /// A model that could not be saved or loaded.
 #[derive(Debug, thiserror::Error)]
@@ -82,10 +84,13 @@ pub(super) fn save<M: Model>(model: &M, path: &Path) -> Result<(), StoreError> {
     };
     let bytes = model.valid().into_record().into_bytes().map_err(|error| failed(&error))?;
     let tensors = Reader::from_bytes(bytes).and_then(Reader::into_tensors);
+    let tensors = tensors.map_err(|error| failed(&error))?;
     let config = burn::config::config_to_json(model.config());
-    Writer::new(tensors.map_err(|error| failed(&error))?)
+    let checksum = checksum(name::<M>(), &config, &tensors).map_err(|error| failed(&error))?;
+    Writer::new(tensors)
         .with_metadata(MODEL, name::<M>())
         .with_metadata(CONFIG, &config)
+        .with_metadata(CHECKSUM, &checksum)
         .auto_extension(false)
         .write_to_file(path)
         .map_err(|error| failed(&error))
@@ -97,12 +102,19 @@ pub(super) fn load<M: Model>(path: &Path, device: &Device) -> Result<M, StoreErr
     let bytes = std::fs::read(path).map_err(|error| unread(error.to_string()))?;
     let bytes = burn::tensor::Bytes::from_bytes_vec(bytes);
     let reader = Reader::from_bytes(bytes.clone()).map_err(|error| unread(error.to_string()))?;
-    let metadata = reader.metadata();
+    let metadata = reader.metadata().clone();
     let expected = name::<M>();
-    let (Some(found), Some(config)) = (metadata.get(MODEL), metadata.get(CONFIG)) else {
+    let entries = (metadata.get(MODEL), metadata.get(CONFIG), metadata.get(CHECKSUM));
+    let (Some(found), Some(config), Some(sum)) = entries else {
         let found = "parameters without a configuration".to_owned();
         return Err(StoreError::OtherModel { path: owned(), expected: expected.to_owned(), found });
     };
+    // Burnpack has no checksum of its own: a flipped bit would be another weight.
+    let tensors = reader.into_tensors().map_err(|error| unread(error.to_string()))?;
+    let actual = checksum(found, config, &tensors).map_err(|error| unread(error.to_string()))?;
+    if *sum != actual {
+        return Err(unread(format!("it is damaged, its checksum is {actual} instead of {sum}")));
+    }
     if found != expected {
         let found = format!("a `{found}`");
         return Err(StoreError::OtherModel { path: owned(), expected: expected.to_owned(), found });
@@ -112,11 +124,43 @@ pub(super) fn load<M: Model>(path: &Path, device: &Device) -> Result<M, StoreErr
         model: expected.to_owned(),
         reason: error.to_string(),
     })?;
-    let model = config.init(device).map_err(|source| StoreError::Init { path: owned(), source })?;
+    let init = |source| StoreError::Init { path: owned(), source };
+    // Before anything is allocated: a network of gigabytes cannot come out of a small file.
+    let needed = config.summary().map_err(init)?.params();
+    let stored = tensors.iter().map(|tensor| tensor.shape.num_elements()).sum();
+    if needed > stored {
+        let reason = format!("the model has {needed} numbers, the file {stored}");
+        return Err(StoreError::Parameters { path: owned(), reason });
+    }
+    let model = config.init(device).map_err(init)?;
     let record = ModuleRecord::from_bytes(bytes).map_err(|error| unread(reason(error)))?;
     model
         .try_load_record(record.cast_to_module_dtype())
         .map_err(|error| StoreError::Parameters { path: owned(), reason: reason(error) })
+}
+
+/// CRC-32 of everything that makes the model: its name, its configuration, and the name, type,
+/// shape, identity and bytes of every tensor.
+fn checksum(
+    model: &str,
+    config: &str,
+    tensors: &[burn_pack::Tensor],
+) -> Result<String, burn_pack::Error> {
+    let mut crc = Hasher::new();
+    // The length before each text, so that no two contents are one sequence of bytes.
+    let text = |crc: &mut Hasher, text: &str| {
+        crc.update(&(text.len() as u64).to_le_bytes());
+        crc.update(text.as_bytes());
+    };
+    text(&mut crc, model);
+    text(&mut crc, config);
+    for tensor in tensors {
+        let described = (tensor.dtype, tensor.shape.as_slice(), tensor.param_id);
+        text(&mut crc, &tensor.name);
+        text(&mut crc, &format!("{described:?}"));
+        crc.update(&tensor.to_bytes()?);
+    }
+    Ok(format!("{:08x}", crc.finalize()))
 }
 
 fn reason(error: RecordError) -> String {

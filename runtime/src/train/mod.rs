@@ -189,6 +189,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     /// or a loss that is not finite. The failure gives the model back as it was before the step
     /// that failed (on a GPU, where losses are read every few steps, as it was when the failure
     /// was noticed).
+    #[allow(clippy::result_large_err, reason = "it is returned once in a training")]
     pub fn fit(self, source: impl Source + 'static) -> Result<Trained<M>, TrainFailure<M>> {
         let mut history = Vec::new();
         let session = match self.prepare(Arc::new(source)) {
@@ -211,10 +212,17 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             for step in 0..steps_per_epoch {
                 let lr = rate.at(steps);
                 device.seed(mix(self.seed, steps));
-                let pass = gradient(&model, &mut batches, self.micro_batches, &device);
+                // A pass moves the running statistics of batch norm, and one that fails moves them
+                // to where no model can be.
+                let before = model.valid();
+                let pass = gradient(&model, &mut batches, self.micro_batches, &losses, &device);
                 match pass.and_then(|pass| losses.push(&model, step, lr, pass)) {
-                    Ok(gradient) => model = updater.step(lr, model, gradient),
-                    Err(error) => return Err(stopped(error, model, history)),
+                    Ok(gradient) => {
+                        // The update may work in place once nobody else holds the parameters.
+                        drop(before);
+                        model = updater.step(lr, model, gradient);
+                    }
+                    Err(error) => return Err(stopped(error, before, history)),
                 }
                 steps += 1;
                 progress.step(losses.last(), lr);

@@ -12,7 +12,8 @@ use crate::model::{Batch, Model, first_non_finite};
 pub(super) struct Pass<M: Model> {
     gradient: GradientsParams,
     loss: Tensor<1>,
-    /// The last input, to look for the cause if the loss is not finite.
+    /// An input to look for the cause with, if the loss is not finite: where losses are read at
+    /// once that of the first piece at fault, else the last.
     input: M::Input,
 }
 
@@ -21,6 +22,7 @@ pub(super) fn gradient<M: Model>(
     model: &M,
     batches: &mut Batches,
     pieces: usize,
+    losses: &Losses,
     device: &Device,
 ) -> Result<Pass<M>, TrainError> {
     let first = pass(model, batches, pieces, device)?;
@@ -34,8 +36,10 @@ pub(super) fn gradient<M: Model>(
     for _ in 1..pieces {
         let next = pass(model, batches, pieces, device)?;
         sum.accumulate(model, next.gradient);
+        if !losses.at_once() || loss.clone().into_scalar::<f64>().is_finite() {
+            input = next.input;
+        }
         loss = loss.add(next.loss);
-        input = next.input;
     }
     Ok(Pass { gradient: sum.grads(), loss, input })
 }
@@ -75,6 +79,11 @@ impl Losses {
         let on_host = ["flex", "ndarray"].contains(&device::name(device).as_str());
         let patience = if on_host { 1 } else { UNREAD };
         Losses { epoch, steps, patience, unread: Vec::new(), read: Vec::new() }
+    }
+
+    /// Whether a loss is read as soon as it is there, which on the host costs nothing.
+    fn at_once(&self) -> bool {
+        self.patience == 1
     }
 
     /// Takes a step's loss and passes its gradient on; fails at the first that is not finite.
