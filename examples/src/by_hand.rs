@@ -52,7 +52,9 @@ impl Cnn {
     pub fn new(device: &Device) -> Self {
         let conv = |channels| {
             let padding = PaddingConfig2d::Explicit(1, 1, 1, 1);
-            Conv2dConfig::new(channels, [3, 3]).with_padding(padding).init(device)
+            Conv2dConfig::new(channels, [3, 3])
+                .with_padding(padding)
+                .init(device)
         };
         let pool = || MaxPool2dConfig::new([2, 2]).init();
         Cnn {

@@ -46,7 +46,11 @@ pub fn classify(model: &DigitNet, images: Tensor<4>) -> Vec<Prediction> {
     let [_, classes] = probabilities.dims();
     let probabilities: Vec<f32> = probabilities.into_data().iter().collect();
     let best = |row: &[f32]| {
-        let best = row.iter().copied().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
+        let best = row
+            .iter()
+            .copied()
+            .enumerate()
+            .max_by(|(_, a), (_, b)| a.total_cmp(b));
         best.map(|(class, probability)| Prediction { class, probability })
     };
     probabilities.chunks(classes).filter_map(best).collect()
@@ -55,11 +59,22 @@ pub fn classify(model: &DigitNet, images: Tensor<4>) -> Vec<Prediction> {
 /// Pictures beside each other, each with its caption below, in lines of at most `width` columns.
 pub fn gallery(pictures: &[(String, String)], width: usize) -> String {
     let mut shown = String::new();
-    let columns = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
-    let cell = pictures.iter().map(|(picture, caption)| columns(picture).max(columns(caption)));
+    let columns = |text: &str| {
+        text.lines()
+            .map(|line| line.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let cell = pictures
+        .iter()
+        .map(|(picture, caption)| columns(picture).max(columns(caption)));
     let cell = cell.max().unwrap_or(1) + 3;
     for row in pictures.chunks((width / cell).max(1)) {
-        let lines = row.iter().map(|(picture, _)| picture.lines().count()).max().unwrap_or(0);
+        let lines = row
+            .iter()
+            .map(|(picture, _)| picture.lines().count())
+            .max()
+            .unwrap_or(0);
         for line in 0..lines {
             for (picture, _) in row {
                 shown += &format!("{:cell$}", picture.lines().nth(line).unwrap_or(""));

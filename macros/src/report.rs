@@ -18,13 +18,19 @@ pub struct Pos {
 impl Pos {
     /// The place from the start of `self` to the end of `end`.
     pub fn to(self, end: impl Into<Pos>) -> Pos {
-        Pos { first: self.first, last: end.into().last }
+        Pos {
+            first: self.first,
+            last: end.into().last,
+        }
     }
 }
 
 impl From<Span> for Pos {
     fn from(span: Span) -> Self {
-        Pos { first: span, last: span }
+        Pos {
+            first: span,
+            last: span,
+        }
     }
 }
 
@@ -53,7 +59,9 @@ pub struct Report {
 
 impl Report {
     pub fn new() -> Self {
-        Report { errors: RefCell::new(Some(Vec::new())) }
+        Report {
+            errors: RefCell::new(Some(Vec::new())),
+        }
     }
 
     /// Notes a mistake at `pos`.

@@ -29,7 +29,11 @@ pub fn hint<'a>(word: &str, what: &str, candidates: impl IntoIterator<Item = &'a
 
 /// `` `a`, `b`, `c` ``
 pub fn list(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Optimal string alignment distance: insertions, deletions, substitutions and swaps of two
@@ -46,7 +50,9 @@ fn distance(a: &str, b: &str) -> usize {
     for i in 1..=a.len() {
         for j in 1..=b.len() {
             let substitution = table[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = substitution.min(table[i - 1][j] + 1).min(table[i][j - 1] + 1);
+            let mut best = substitution
+                .min(table[i - 1][j] + 1)
+                .min(table[i][j - 1] + 1);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 best = best.min(table[i - 2][j - 2] + 1);
             }
@@ -62,7 +68,14 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_hand_is_recognised() {
-        let layers = ["linear", "conv2d", "relu", "flatten", "batch_norm", "dropout"];
+        let layers = [
+            "linear",
+            "conv2d",
+            "relu",
+            "flatten",
+            "batch_norm",
+            "dropout",
+        ];
         assert_eq!(nearest("lienar", layers), Some("linear"));
         assert_eq!(nearest("flaten", layers), Some("flatten"));
         assert_eq!(nearest("conv", layers), Some("conv2d"));

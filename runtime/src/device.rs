@@ -96,7 +96,9 @@ impl Backend {
             #[cfg(feature = "flex")]
             Backend::Flex => Ok(Device::flex()),
             #[allow(unreachable_patterns)]
-            other => Err(DeviceError::NotCompiled { backend: other.name() }),
+            other => Err(DeviceError::NotCompiled {
+                backend: other.name(),
+            }),
         }
     }
 }
@@ -122,29 +124,45 @@ pub fn default_device() -> Result<Device, DeviceError> {
     match std::env::var_os("KILN_DEVICE") {
         Some(name) if !name.is_empty() => by_name(&name.to_string_lossy()),
         _ => {
-            let backend = Backend::ALL.into_iter().find(|backend| backend.is_compiled());
+            let backend = Backend::ALL
+                .into_iter()
+                .find(|backend| backend.is_compiled());
             backend.ok_or(DeviceError::NoBackend)?.device()
         }
     }
 }
 
 fn by_name(name: &str) -> Result<Device, DeviceError> {
-    let backend = Backend::ALL.into_iter().find(|backend| backend.name() == name);
-    backend.ok_or_else(|| DeviceError::Unknown { found: name.into() })?.device()
+    let backend = Backend::ALL
+        .into_iter()
+        .find(|backend| backend.name() == name);
+    backend
+        .ok_or_else(|| DeviceError::Unknown { found: name.into() })?
+        .device()
 }
 
 /// The name of the backend that `device` belongs to.
 pub fn name(device: &Device) -> String {
     let shown = format!("{:?}", device.clone().inner()).to_lowercase();
-    let backend = Backend::ALL.into_iter().find(|backend| shown.contains(backend.name()));
+    let backend = Backend::ALL
+        .into_iter()
+        .find(|backend| shown.contains(backend.name()));
     backend.map_or(shown, |backend| backend.name().into())
 }
 
 /// The backends that were compiled in, for a message.
 fn available() -> String {
-    let names = Backend::ALL.into_iter().filter(|backend| backend.is_compiled());
-    let names: Vec<_> = names.map(|backend| format!("`{}`", backend.name())).collect();
-    if names.is_empty() { String::new() } else { format!(", or use one it has: {}", names.join(", ")) }
+    let names = Backend::ALL
+        .into_iter()
+        .filter(|backend| backend.is_compiled());
+    let names: Vec<_> = names
+        .map(|backend| format!("`{}`", backend.name()))
+        .collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(", or use one it has: {}", names.join(", "))
+    }
 }
 
 #[cfg(test)]
@@ -154,12 +172,18 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_the_choices() {
         let error = by_name("gpu").unwrap_err().to_string();
-        assert!(error.contains("`flex`, `ndarray` or `wgpu`, found `gpu`"), "{error}");
+        assert!(
+            error.contains("`flex`, `ndarray` or `wgpu`, found `gpu`"),
+            "{error}"
+        );
     }
 
     #[test]
     fn every_compiled_backend_gives_a_device_that_knows_its_name() {
-        for backend in Backend::ALL.into_iter().filter(|backend| backend.is_compiled()) {
+        for backend in Backend::ALL
+            .into_iter()
+            .filter(|backend| backend.is_compiled())
+        {
             match backend.device() {
                 Ok(device) => assert_eq!(name(&device.autodiff()), backend.name()),
                 Err(error) => assert_eq!(error, DeviceError::NoAdapter),
@@ -169,9 +193,15 @@ mod tests {
 
     #[test]
     fn a_backend_that_was_left_out_names_its_feature() {
-        for backend in Backend::ALL.into_iter().filter(|backend| !backend.is_compiled()) {
+        for backend in Backend::ALL
+            .into_iter()
+            .filter(|backend| !backend.is_compiled())
+        {
             let error = backend.device().unwrap_err().to_string();
-            assert!(error.contains(&format!("--features {}", backend.name())), "{error}");
+            assert!(
+                error.contains(&format!("--features {}", backend.name())),
+                "{error}"
+            );
         }
     }
 }

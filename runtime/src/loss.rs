@@ -29,7 +29,12 @@ pub fn cross_entropy(output: Tensor<2>, target: Tensor<1, Int>, label_smoothing:
 /// How many of the scores have their largest entry at the target. `output`: `[batch, classes]`,
 /// `target`: `[batch]`; the result: `[1]`.
 pub fn correct(output: Tensor<2>, target: Tensor<1, Int>) -> Tensor<1, Int> {
-    output.argmax(1).squeeze_dim::<1>(1).equal(target).int().sum()
+    output
+        .argmax(1)
+        .squeeze_dim::<1>(1)
+        .equal(target)
+        .int()
+        .sum()
 }
 
 /// The mean squared error over the batch and all its numbers:

@@ -1,7 +1,9 @@
 //! What expansions are made of. Nothing here is for users, and all of it may change.
 
 pub use burn;
-pub use burn::train::{ClassificationOutput, InferenceStep, RegressionOutput, TrainOutput, TrainStep};
+pub use burn::train::{
+    ClassificationOutput, InferenceStep, RegressionOutput, TrainOutput, TrainStep,
+};
 pub use serde;
 
 use std::fmt;
@@ -34,12 +36,19 @@ pub struct Problems {
 
 impl Problems {
     pub fn new(model: &'static str) -> Self {
-        Problems { model, found: Vec::new() }
+        Problems {
+            model,
+            found: Vec::new(),
+        }
     }
 
     pub fn require(&mut self, holds: bool, layer: &str, message: impl FnOnce() -> String) {
         if !holds {
-            let place = if layer.is_empty() { String::new() } else { format!("{layer}: ") };
+            let place = if layer.is_empty() {
+                String::new()
+            } else {
+                format!("{layer}: ")
+            };
             self.found.push(format!("{place}{}", message()));
         }
     }
@@ -48,7 +57,10 @@ impl Problems {
         if self.found.is_empty() {
             return Ok(());
         }
-        Err(InitError { model: self.model.to_owned(), problems: self.found })
+        Err(InitError {
+            model: self.model.to_owned(),
+            problems: self.found,
+        })
     }
 }
 

@@ -54,10 +54,16 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     println!("network   declared   by hand   ratio (quartiles)     outputs and gradients");
     let mlp = (MlpConfig::new().init(&device)?, by_hand::Mlp::new(&device));
     let forward = |model: &by_hand::Mlp, input| model.forward(input);
-    results.insert("declared_vs_handwritten_mlp".into(), row("MLP", options, mlp, forward, 20, &device));
+    results.insert(
+        "declared_vs_handwritten_mlp".into(),
+        row("MLP", options, mlp, forward, 20, &device),
+    );
     let cnn = (CnnConfig::new().init(&device)?, by_hand::Cnn::new(&device));
     let forward = |model: &by_hand::Cnn, input| model.forward(input);
-    results.insert("declared_vs_handwritten_cnn".into(), row("CNN", options, cnn, forward, 3, &device));
+    results.insert(
+        "declared_vs_handwritten_cnn".into(),
+        row("CNN", options, cnn, forward, 3, &device),
+    );
     if let Some(file) = &options.json {
         std::fs::write(file, format!("{:#}\n", json!(results)))
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
@@ -96,8 +102,26 @@ where
     let (mut a_times, mut b_times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     // The first round warms caches and, on a GPU, compiles kernels: it is not counted.
     for round in 0..=options.rounds {
-        let mut first = || time(&mut a, &mut a_optimizer, run_declared, &labels, steps, device);
-        let mut second = || time(&mut b, &mut b_optimizer, run_by_hand, &labels, steps, device);
+        let mut first = || {
+            time(
+                &mut a,
+                &mut a_optimizer,
+                run_declared,
+                &labels,
+                steps,
+                device,
+            )
+        };
+        let mut second = || {
+            time(
+                &mut b,
+                &mut b_optimizer,
+                run_by_hand,
+                &labels,
+                steps,
+                device,
+            )
+        };
         let (x, y) = if round % 2 == 0 {
             let x = first();
             (x, second())
@@ -158,7 +182,9 @@ fn copied<A: Module, B: Module>(from: &A, to: B) -> B {
     struct Put(std::vec::IntoIter<kiln::data::TensorData>);
     impl ModuleMapper for Put {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            let Some(data) = self.0.next() else { return param };
+            let Some(data) = self.0.next() else {
+                return param;
+            };
             param.map(|old| Tensor::from_data(data, &old.device()).require_grad())
         }
     }
@@ -180,7 +206,8 @@ fn gradients<M: Module>(model: &M, gradients: &Gradients) -> Vec<kiln::data::Ten
     struct Collect<'a>(&'a Gradients, Vec<kiln::data::TensorData>);
     impl ModuleVisitor for Collect<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.1.extend(param.val().grad(self.0).map(Tensor::into_data));
+            self.1
+                .extend(param.val().grad(self.0).map(Tensor::into_data));
         }
     }
     let mut collect = Collect(gradients, Vec::new());

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use kiln::Result;
 use kiln::data::{Images, Subset, digits, mnist};
 use kiln::prelude::*;
-use kiln::Result;
 use kiln_examples::{DigitNet, DigitNetConfig, classify, gallery, report};
 use serde_json::json;
 
@@ -79,7 +79,10 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let epochs = options.epochs.unwrap_or(epochs);
     let batch = options.batch.unwrap_or(batch);
     // A model that took minutes to train must not be lost to a folder that is not there.
-    for file in [Some(&options.model), options.json.as_ref()].into_iter().flatten() {
+    for file in [Some(&options.model), options.json.as_ref()]
+        .into_iter()
+        .flatten()
+    {
         writable(file)?;
     }
 
@@ -109,12 +112,17 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     };
     run.model.save(&options.model)?;
 
-    let Some(result) = run.last().test else { return Err("nothing was tested".into()) };
+    let Some(result) = run.last().test else {
+        return Err("nothing was tested".into());
+    };
     let accuracy = result.accuracy.unwrap_or(f64::NAN);
     show(&run.model, &test, &device)?;
     println!(
         "test accuracy {:.2} %, test loss {:.4}, {} steps in {:.1} s",
-        100.0 * accuracy, result.loss, run.steps, run.seconds,
+        100.0 * accuracy,
+        result.loss,
+        run.steps,
+        run.seconds,
     );
     println!("saved to {}", options.model.display());
     if let Some(file) = &options.json {
@@ -154,7 +162,10 @@ fn show(model: &DigitNet, test: &Examples, device: &Device) -> Result {
             let (found, caption) = if read.class == label {
                 (&mut right, format!("{} ({sure:.0} %)", read.class))
             } else {
-                (&mut wrong, format!("{} ({sure:.0} %), is {label}", read.class))
+                (
+                    &mut wrong,
+                    format!("{} ({sure:.0} %), is {label}", read.class),
+                )
             };
             if found.len() < 4 {
                 found.push((test.source().ascii(image)?, caption));
@@ -171,7 +182,10 @@ fn show(model: &DigitNet, test: &Examples, device: &Device) -> Result {
 /// Whether a file can be created here; leaves no trace.
 fn writable(file: &Path) -> Result<(), String> {
     let existed = file.exists();
-    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    let opened = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file);
     opened.map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     if !existed {
         // Best effort: the file will be written over in the end.

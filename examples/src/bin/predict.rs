@@ -47,7 +47,11 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         )
         .into());
     }
-    let count = if options.csv.is_some() { images.len() } else { images.len().min(options.show) };
+    let count = if options.csv.is_some() {
+        images.len()
+    } else {
+        images.len().min(options.show)
+    };
     let mut pictures = Vec::new();
     let mut csv = String::from("index,digit,probability\n");
     for first in (0..count).step_by(256) {

@@ -23,11 +23,17 @@ pub struct Signature {
 
 impl Param {
     pub const fn required(name: &'static str) -> Param {
-        Param { name, required: true }
+        Param {
+            name,
+            required: true,
+        }
     }
 
     pub const fn optional(name: &'static str) -> Param {
-        Param { name, required: false }
+        Param {
+            name,
+            required: false,
+        }
     }
 }
 
@@ -48,8 +54,16 @@ impl Signature {
     /// `name(first, key: ..)` in words, for messages.
     fn shown(&self, name: &Ident) -> String {
         let params = self.params.iter().enumerate().map(|(i, param)| {
-            let key = if i < self.positional { param.name.into() } else { format!("{}: ..", param.name) };
-            if param.required { key } else { format!("[{key}]") }
+            let key = if i < self.positional {
+                param.name.into()
+            } else {
+                format!("{}: ..", param.name)
+            };
+            if param.required {
+                key
+            } else {
+                format!("[{key}]")
+            }
         });
         format!("{name}({})", params.collect::<Vec<_>>().join(", "))
     }
@@ -119,7 +133,10 @@ impl Signature {
                 // What was misplaced may be what is missing.
                 if !call.broken && !misplaced && !meant.contains(&param.name) {
                     let shown = self.shown(name);
-                    report.error(call.pos, format!("`{name}` needs `{}`: `{shown}`", param.name));
+                    report.error(
+                        call.pos,
+                        format!("`{name}` needs `{}`: `{shown}`", param.name),
+                    );
                 }
             }
         }
@@ -130,7 +147,10 @@ impl Signature {
 impl<'a> Bound<'a> {
     /// The value given for `name`, as it was written.
     pub fn value(&self, name: &str) -> Option<&'a Value> {
-        self.args.iter().find(|(param, _)| *param == name).map(|(_, value)| *value)
+        self.args
+            .iter()
+            .find(|(param, _)| *param == name)
+            .map(|(_, value)| *value)
     }
 
     /// Where the value of `name` stands; the call itself where it was left out.
@@ -147,7 +167,8 @@ impl<'a> Bound<'a> {
             ValueKind::Expr(expr) => expr.check(wanted, self.head, self.report).then_some(expr),
             ValueKind::List(_) => {
                 let wanted = wanted.described();
-                self.report.error(value.pos, format!("expected {wanted}, found a list"));
+                self.report
+                    .error(value.pos, format!("expected {wanted}, found a list"));
                 None
             }
         }
@@ -165,7 +186,9 @@ impl<'a> Bound<'a> {
 
     /// A literal `true` or `false`; a hyper-parameter would change what parameters there are.
     pub fn flag(&self, name: &str, default: bool) -> bool {
-        let Some(expr) = self.expr(name, HyperType::Bool) else { return default };
+        let Some(expr) = self.expr(name, HyperType::Bool) else {
+            return default;
+        };
         match &expr.node {
             Node::Bool(value) => *value,
             _ => {

@@ -220,7 +220,10 @@ impl Expr {
             Node::Bool(value) => format!("`{value}`"),
             _ => "arithmetic".into(),
         };
-        report.error(self.pos, format!("expected {}, found {found}", wanted.described()));
+        report.error(
+            self.pos,
+            format!("expected {}, found {found}", wanted.described()),
+        );
         false
     }
 }
@@ -252,7 +255,10 @@ impl Head {
             );
             report.error(
                 name,
-                format!("expected {}, found the unknown name `{name}`{hint}", wanted.described()),
+                format!(
+                    "expected {}, found the unknown name `{name}`{hint}",
+                    wanted.described()
+                ),
             );
             return false;
         };
@@ -309,7 +315,10 @@ fn product(input: ParseStream, depth: usize) -> syn::Result<Expr> {
 
 fn binary(op: Op, left: Expr, right: Expr) -> Expr {
     let pos = left.pos.to(right.pos);
-    Expr { node: Node::Binary(op, Box::new(left), Box::new(right)), pos }
+    Expr {
+        node: Node::Binary(op, Box::new(left), Box::new(right)),
+        pos,
+    }
 }
 
 fn atom(input: ParseStream, depth: usize) -> syn::Result<Expr> {
@@ -324,32 +333,44 @@ fn atom(input: ParseStream, depth: usize) -> syn::Result<Expr> {
             return Err(content.error("expected `)` or an operator here"));
         }
         let pos = Pos::from(paren.span.open()).to(paren.span.close());
-        return Ok(Expr { node: inner.node, pos });
+        return Ok(Expr {
+            node: inner.node,
+            pos,
+        });
     }
     if input.peek(Token![-]) {
         let minus: Token![-] = input.parse()?;
         let inner = atom(input, depth + 1)?;
         let pos = Pos::from(minus.span).to(inner.pos);
-        return Ok(Expr { node: Node::Neg(Box::new(inner)), pos });
+        return Ok(Expr {
+            node: Node::Neg(Box::new(inner)),
+            pos,
+        });
     }
     if input.peek(Lit) {
         return literal(input.parse()?);
     }
     if input.peek(syn::Ident) {
         let name: Ident = input.parse()?;
-        return Ok(Expr { pos: (&name).into(), node: Node::Name(name) });
+        return Ok(Expr {
+            pos: (&name).into(),
+            node: Node::Name(name),
+        });
     }
     Err(input.error("expected a number, a name or `(`"))
 }
 
 fn literal(lit: Lit) -> syn::Result<Expr> {
     let span: Span = lit.span();
-    let unknown_suffix = |suffix: &str, types: &[&str]| {
-        !suffix.is_empty() && !types.contains(&suffix)
-    };
+    let unknown_suffix =
+        |suffix: &str, types: &[&str]| !suffix.is_empty() && !types.contains(&suffix);
     let node = match &lit {
         Lit::Int(int) if Unit::named(int.suffix()).is_some() => {
-            let message = format!("put a space before the unit: `{} {}`", int.base10_digits(), int.suffix());
+            let message = format!(
+                "put a space before the unit: `{} {}`",
+                int.base10_digits(),
+                int.suffix()
+            );
             return Err(syn::Error::new(span, message));
         }
         Lit::Int(int) if unknown_suffix(int.suffix(), &["usize", "f64"]) => {
@@ -365,7 +386,10 @@ fn literal(lit: Lit) -> syn::Result<Expr> {
             }
         },
         Lit::Float(float) if unknown_suffix(float.suffix(), &["f64"]) => {
-            let message = format!("`{}` is no unit or type of the language here", float.suffix());
+            let message = format!(
+                "`{}` is no unit or type of the language here",
+                float.suffix()
+            );
             return Err(syn::Error::new(span, message));
         }
         Lit::Float(float) => {
@@ -376,7 +400,15 @@ fn literal(lit: Lit) -> syn::Result<Expr> {
             Node::Float(value)
         }
         Lit::Bool(bool) => Node::Bool(bool.value),
-        _ => return Err(syn::Error::new(span, "expected a number, a name or `true` or `false`")),
+        _ => {
+            return Err(syn::Error::new(
+                span,
+                "expected a number, a name or `true` or `false`",
+            ));
+        }
     };
-    Ok(Expr { node, pos: span.into() })
+    Ok(Expr {
+        node,
+        pos: span.into(),
+    })
 }

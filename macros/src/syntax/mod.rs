@@ -80,7 +80,9 @@ pub fn statement_before<T>(
                 while let Ok(token) = tokens.parse::<TokenTree>() {
                     last = Some(token);
                 }
-                let pos = last.as_ref().map_or(input.span().into(), crate::report::Pos::from);
+                let pos = last
+                    .as_ref()
+                    .map_or(input.span().into(), crate::report::Pos::from);
                 report.error(pos, "expected `;` at the end of this statement");
             }
             Some(statement)

@@ -101,8 +101,12 @@ impl Unit {
             let percent: Token![%] = input.parse()?;
             return Ok(Some((Unit::Percent, percent.span.into())));
         }
-        let Ok(word) = input.fork().parse::<Ident>() else { return Ok(None) };
-        let Some(unit) = Unit::named(&word.to_string()) else { return Ok(None) };
+        let Ok(word) = input.fork().parse::<Ident>() else {
+            return Ok(None);
+        };
+        let Some(unit) = Unit::named(&word.to_string()) else {
+            return Ok(None);
+        };
         let word: Ident = input.parse()?;
         Ok(Some((unit, (&word).into())))
     }
@@ -112,7 +116,12 @@ impl Call {
     /// A call; a broken argument is reported and left out, so that the others are still checked.
     pub fn parse(input: ParseStream, report: &Report) -> syn::Result<Call> {
         let name: Ident = input.parse()?;
-        let mut call = Call { pos: (&name).into(), name, args: Vec::new(), broken: false };
+        let mut call = Call {
+            pos: (&name).into(),
+            name,
+            args: Vec::new(),
+            broken: false,
+        };
         if input.peek(syn::token::Paren) {
             let content;
             let paren = syn::parenthesized!(content in input);
@@ -152,6 +161,9 @@ impl Arg {
         } else {
             None
         };
-        Ok(Arg { key, value: Value::parse(input)? })
+        Ok(Arg {
+            key,
+            value: Value::parse(input)?,
+        })
     }
 }

@@ -129,7 +129,10 @@ pub struct InitError {
 }
 
 fn listed(problems: &[String]) -> String {
-    problems.iter().map(|problem| format!("\n  - {problem}")).collect()
+    problems
+        .iter()
+        .map(|problem| format!("\n  - {problem}"))
+        .collect()
 }
 
 /// A data set that does not fit a network.
@@ -163,7 +166,11 @@ pub enum MismatchError {
 }
 
 fn shapes(shapes: &[Vec<usize>]) -> String {
-    shapes.iter().map(|shape| format!("{shape:?}")).collect::<Vec<_>>().join(" and ")
+    shapes
+        .iter()
+        .map(|shape| format!("{shape:?}"))
+        .collect::<Vec<_>>()
+        .join(" and ")
 }
 
 fn target(target: &Target) -> String {
@@ -183,7 +190,10 @@ pub struct Batch<M: Model> {
 
 impl<M: Model> Clone for Batch<M> {
     fn clone(&self) -> Self {
-        Batch { input: self.input.clone(), target: self.target.clone() }
+        Batch {
+            input: self.input.clone(),
+            target: self.target.clone(),
+        }
     }
 }
 
@@ -222,8 +232,14 @@ fn single(mut data: Vec<TensorData>, rank: usize) -> Result<TensorData, DataErro
     match data.pop() {
         Some(tensor) if data.is_empty() && tensor.shape().as_slice().len() == rank => Ok(tensor),
         other => {
-            let found = other.into_iter().chain(data).map(|tensor| tensor.shape().to_vec());
-            Err(DataError::Rank { rank, found: found.collect() })
+            let found = other
+                .into_iter()
+                .chain(data)
+                .map(|tensor| tensor.shape().to_vec());
+            Err(DataError::Rank {
+                rank,
+                found: found.collect(),
+            })
         }
     }
 }

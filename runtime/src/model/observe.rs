@@ -47,7 +47,11 @@ impl Observe for Finder {
     }
 
     fn enter(&mut self, path: &str, index: usize) {
-        self.prefix.push(if path.is_empty() { index.to_string() } else { format!("{path}.{index}") });
+        self.prefix.push(if path.is_empty() {
+            index.to_string()
+        } else {
+            format!("{path}.{index}")
+        });
     }
 
     fn exit(&mut self) {

@@ -82,7 +82,11 @@ pub(super) fn save<M: Model>(model: &M, path: &Path) -> Result<(), StoreError> {
         path: path.to_owned(),
         reason: reason.to_string(),
     };
-    let bytes = model.valid().into_record().into_bytes().map_err(|error| failed(&error))?;
+    let bytes = model
+        .valid()
+        .into_record()
+        .into_bytes()
+        .map_err(|error| failed(&error))?;
     let tensors = Reader::from_bytes(bytes).and_then(Reader::into_tensors);
     let tensors = tensors.map_err(|error| failed(&error))?;
     let config = burn::config::config_to_json(model.config());
@@ -98,45 +102,76 @@ pub(super) fn save<M: Model>(model: &M, path: &Path) -> Result<(), StoreError> {
 
 pub(super) fn load<M: Model>(path: &Path, device: &Device) -> Result<M, StoreError> {
     let owned = || path.to_owned();
-    let unread = |reason: String| StoreError::Read { path: owned(), reason };
+    let unread = |reason: String| StoreError::Read {
+        path: owned(),
+        reason,
+    };
     let bytes = std::fs::read(path).map_err(|error| unread(error.to_string()))?;
     let bytes = burn::tensor::Bytes::from_bytes_vec(bytes);
     let reader = Reader::from_bytes(bytes.clone()).map_err(|error| unread(error.to_string()))?;
     let metadata = reader.metadata().clone();
     let expected = name::<M>();
-    let entries = (metadata.get(MODEL), metadata.get(CONFIG), metadata.get(CHECKSUM));
+    let entries = (
+        metadata.get(MODEL),
+        metadata.get(CONFIG),
+        metadata.get(CHECKSUM),
+    );
     let (Some(found), Some(config), Some(sum)) = entries else {
         let found = "parameters without a configuration".to_owned();
-        return Err(StoreError::OtherModel { path: owned(), expected: expected.to_owned(), found });
+        return Err(StoreError::OtherModel {
+            path: owned(),
+            expected: expected.to_owned(),
+            found,
+        });
     };
     // Burnpack has no checksum of its own: a flipped bit would be another weight.
-    let tensors = reader.into_tensors().map_err(|error| unread(error.to_string()))?;
+    let tensors = reader
+        .into_tensors()
+        .map_err(|error| unread(error.to_string()))?;
     let actual = checksum(found, config, &tensors).map_err(|error| unread(error.to_string()))?;
     if *sum != actual {
-        return Err(unread(format!("it is damaged, its checksum is {actual} instead of {sum}")));
+        return Err(unread(format!(
+            "it is damaged, its checksum is {actual} instead of {sum}"
+        )));
     }
     if found != expected {
         let found = format!("a `{found}`");
-        return Err(StoreError::OtherModel { path: owned(), expected: expected.to_owned(), found });
+        return Err(StoreError::OtherModel {
+            path: owned(),
+            expected: expected.to_owned(),
+            found,
+        });
     }
     let config: M::Config = serde_json::from_str(config).map_err(|error| StoreError::Config {
         path: owned(),
         model: expected.to_owned(),
         reason: error.to_string(),
     })?;
-    let init = |source| StoreError::Init { path: owned(), source };
+    let init = |source| StoreError::Init {
+        path: owned(),
+        source,
+    };
     // Before anything is allocated: a network of gigabytes cannot come out of a small file.
     let needed = config.summary().map_err(init)?.params();
-    let stored = tensors.iter().map(|tensor| tensor.shape.num_elements()).sum();
+    let stored = tensors
+        .iter()
+        .map(|tensor| tensor.shape.num_elements())
+        .sum();
     if needed > stored {
         let reason = format!("the model has {needed} numbers, the file {stored}");
-        return Err(StoreError::Parameters { path: owned(), reason });
+        return Err(StoreError::Parameters {
+            path: owned(),
+            reason,
+        });
     }
     let model = config.init(device).map_err(init)?;
     let record = ModuleRecord::from_bytes(bytes).map_err(|error| unread(reason(error)))?;
     model
         .try_load_record(record.cast_to_module_dtype())
-        .map_err(|error| StoreError::Parameters { path: owned(), reason: reason(error) })
+        .map_err(|error| StoreError::Parameters {
+            path: owned(),
+            reason: reason(error),
+        })
 }
 
 /// CRC-32 of everything that makes the model: its name, its configuration, and the name, type,

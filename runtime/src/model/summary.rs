@@ -31,7 +31,12 @@ impl Summary {
     #[doc(hidden)]
     pub fn new(model: &str) -> Summary {
         let model = model.to_owned();
-        Summary { model, inputs: Vec::new(), layers: Vec::new(), prefix: Vec::new() }
+        Summary {
+            model,
+            inputs: Vec::new(),
+            layers: Vec::new(),
+            prefix: Vec::new(),
+        }
     }
 
     #[doc(hidden)]
@@ -43,12 +48,21 @@ impl Summary {
     pub fn layer(&mut self, layer: &str, path: &str, shape: Vec<usize>, params: i128) {
         let path = self.path(path);
         let params = usize::try_from(params).unwrap_or(usize::MAX);
-        self.layers.push(Layer { layer: layer.to_owned(), path, shape, params });
+        self.layers.push(Layer {
+            layer: layer.to_owned(),
+            path,
+            shape,
+            params,
+        });
     }
 
     #[doc(hidden)]
     pub fn enter(&mut self, path: &str, index: usize) {
-        self.prefix.push(if path.is_empty() { index.to_string() } else { format!("{path}.{index}") });
+        self.prefix.push(if path.is_empty() {
+            index.to_string()
+        } else {
+            format!("{path}.{index}")
+        });
     }
 
     #[doc(hidden)]
@@ -89,15 +103,36 @@ impl fmt::Display for Summary {
         };
         let heading = ["layer", "path", "output", "parameters"].map(str::to_owned);
         let inputs = self.inputs.iter().map(|(name, shape)| {
-            ["input".to_owned(), name.clone(), shown(shape), String::new()]
+            [
+                "input".to_owned(),
+                name.clone(),
+                shown(shape),
+                String::new(),
+            ]
         });
         let layers = self.layers.iter().map(|layer| {
-            let params = if layer.params > 0 { grouped(layer.params) } else { String::new() };
-            let path = if layer.params > 0 { layer.path.clone() } else { String::new() };
+            let params = if layer.params > 0 {
+                grouped(layer.params)
+            } else {
+                String::new()
+            };
+            let path = if layer.params > 0 {
+                layer.path.clone()
+            } else {
+                String::new()
+            };
             [layer.layer.clone(), path, shown(&layer.shape), params]
         });
-        let total = ["total".to_owned(), String::new(), String::new(), grouped(self.params())];
-        let rows: Vec<_> = std::iter::once(heading).chain(inputs).chain(layers).collect();
+        let total = [
+            "total".to_owned(),
+            String::new(),
+            String::new(),
+            grouped(self.params()),
+        ];
+        let rows: Vec<_> = std::iter::once(heading)
+            .chain(inputs)
+            .chain(layers)
+            .collect();
         let mut widths = [0; 4];
         for row in rows.iter().chain([&total]) {
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -107,7 +142,11 @@ impl fmt::Display for Summary {
         let rule = "─".repeat(widths.iter().sum::<usize>() + 3 * 3);
         let [layer, path, shape, params] = widths;
         let line = |f: &mut fmt::Formatter<'_>, row: &[String; 4]| {
-            writeln!(f, "{:layer$}   {:path$}   {:shape$}   {:>params$}", row[0], row[1], row[2], row[3])
+            writeln!(
+                f,
+                "{:layer$}   {:path$}   {:shape$}   {:>params$}",
+                row[0], row[1], row[2], row[3]
+            )
         };
         writeln!(f, "{}", self.model)?;
         for (i, row) in rows.iter().enumerate() {
@@ -117,7 +156,11 @@ impl fmt::Display for Summary {
             }
         }
         writeln!(f, "{rule}")?;
-        write!(f, "{:layer$}   {:path$}   {:shape$}   {:>params$}", total[0], total[1], total[2], total[3])
+        write!(
+            f,
+            "{:layer$}   {:path$}   {:shape$}   {:>params$}",
+            total[0], total[1], total[2], total[3]
+        )
     }
 }
 
@@ -127,6 +170,9 @@ mod tests {
 
     #[test]
     fn large_numbers_are_grouped_by_thousands() {
-        assert_eq!(["0", "999", "1,000", "25,557,032"], [0, 999, 1000, 25_557_032].map(grouped)[..]);
+        assert_eq!(
+            ["0", "999", "1,000", "25,557,032"],
+            [0, 999, 1000, 25_557_032].map(grouped)[..]
+        );
     }
 }

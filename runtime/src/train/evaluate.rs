@@ -30,11 +30,20 @@ pub fn evaluate<M: Model>(
     model.config().check(&source)?;
     for (name, value) in [("batch", batch), ("examples", source.len())] {
         if value == 0 {
-            return Err(TrainError::Argument { name, found: value, expected: "at least 1" });
+            return Err(TrainError::Argument {
+                name,
+                found: value,
+                expected: "at least 1",
+            });
         }
     }
     let model = model.valid();
-    let device = model.devices().into_iter().next().unwrap_or_default().inner();
+    let device = model
+        .devices()
+        .into_iter()
+        .next()
+        .unwrap_or_default()
+        .inner();
     let (mut loss, mut correct, mut counted) = (0.0, 0u64, false);
     for first in (0..source.len()).step_by(batch) {
         let indices: Vec<usize> = (first..source.len().min(first + batch)).collect();
@@ -48,5 +57,8 @@ pub fn evaluate<M: Model>(
     }
     let examples = source.len() as f64;
     let accuracy = counted.then(|| correct as f64 / examples);
-    Ok(Evaluation { loss: loss / examples, accuracy })
+    Ok(Evaluation {
+        loss: loss / examples,
+        accuracy,
+    })
 }

@@ -194,9 +194,20 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         let mut history = Vec::new();
         let session = match self.prepare(Arc::new(source)) {
             Ok(session) => session,
-            Err(error) => return Err(TrainFailure { error, model: Box::new(self.model), history }),
+            Err(error) => {
+                return Err(TrainFailure {
+                    error,
+                    model: Box::new(self.model),
+                    history,
+                });
+            }
         };
-        let Session { loader, steps_per_epoch, rate, mut updater } = session;
+        let Session {
+            loader,
+            steps_per_epoch,
+            rate,
+            mut updater,
+        } = session;
         let device = self.device();
         let mut progress = Progress::new(self.quiet, self.epochs, steps_per_epoch);
         let mut model = self.model.train();
@@ -229,7 +240,9 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             }
             let epoch_seconds = start.elapsed().as_secs_f64();
             seconds += epoch_seconds;
-            let test = self.validation.map(|source| evaluate(&model, source, EVALUATION_BATCH));
+            let test = self
+                .validation
+                .map(|source| evaluate(&model, source, EVALUATION_BATCH));
             let test = match test.transpose() {
                 Ok(test) => test,
                 Err(error) => return Err(stopped(error, model, history)),
@@ -244,14 +257,26 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             progress.finished(&record);
             history.push(record);
         }
-        Ok(Trained { model: model.valid(), history, steps, seconds })
+        Ok(Trained {
+            model: model.valid(),
+            history,
+            steps,
+            seconds,
+        })
     }
 
     /// Everything that can be wrong before the first step.
     fn prepare(&self, source: Arc<dyn Source>) -> Result<Session, TrainError> {
-        for (name, found) in [("epochs", self.epochs), ("micro_batches", self.micro_batches)] {
+        for (name, found) in [
+            ("epochs", self.epochs),
+            ("micro_batches", self.micro_batches),
+        ] {
             if found == 0 {
-                return Err(TrainError::Argument { name, found, expected: "at least 1" });
+                return Err(TrainError::Argument {
+                    name,
+                    found,
+                    expected: "at least 1",
+                });
             }
         }
         let (batch, pieces) = (self.batch, self.micro_batches);
@@ -301,7 +326,11 @@ fn stopped<M: Model>(
     model: M,
     history: Vec<EpochRecord>,
 ) -> TrainFailure<M> {
-    TrainFailure { error: error.into(), model: Box::new(model.valid()), history }
+    TrainFailure {
+        error: error.into(),
+        model: Box::new(model.valid()),
+        history,
+    }
 }
 
 /// The seed of a step's random numbers: SplitMix64's finalizer over both, so that neighbouring

@@ -22,7 +22,12 @@ impl Progress {
             ProgressBar::new(steps as u64)
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Progress { quiet, epochs, steps, bar }
+        Progress {
+            quiet,
+            epochs,
+            steps,
+            bar,
+        }
     }
 
     pub(super) fn epoch(&mut self, epoch: usize) {
@@ -57,7 +62,11 @@ impl Progress {
                 line += &format!("  accuracy {:6.2} %", 100.0 * accuracy);
             }
         }
-        line += &format!("  rate {}  {:.1} s ({speed:.0} steps/s)", short(record.rate), record.seconds);
+        line += &format!(
+            "  rate {}  {:.1} s ({speed:.0} steps/s)",
+            short(record.rate),
+            record.seconds
+        );
         match &self.bar {
             Some(bar) => bar.println(line),
             // A log that cannot be written is no reason to stop a training.
@@ -77,7 +86,11 @@ impl Drop for Progress {
 /// Three significant digits, as one writes a learning rate.
 fn short(rate: f64) -> String {
     if rate == 0.0 || (1e-3..1e3).contains(&rate.abs()) {
-        let digits = if rate == 0.0 { 0 } else { 2 - rate.abs().log10().floor() as i32 };
+        let digits = if rate == 0.0 {
+            0
+        } else {
+            2 - rate.abs().log10().floor() as i32
+        };
         format!("{rate:.*}", digits.max(0) as usize)
     } else {
         format!("{rate:.2e}")

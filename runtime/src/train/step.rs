@@ -41,7 +41,11 @@ pub(super) fn gradient<M: Model>(
         }
         loss = loss.add(next.loss);
     }
-    Ok(Pass { gradient: sum.grads(), loss, input })
+    Ok(Pass {
+        gradient: sum.grads(),
+        loss,
+        input,
+    })
 }
 
 /// Forward and backward over the next batch, divided by `pieces`.
@@ -58,7 +62,11 @@ fn pass<M: Model>(
         loss = loss.div_scalar(pieces as f64);
     }
     let gradient = GradientsParams::from_grads(loss.backward(), model);
-    Ok(Pass { gradient, loss: loss.inner(), input })
+    Ok(Pass {
+        gradient,
+        loss: loss.inner(),
+        input,
+    })
 }
 
 /// On a GPU, reading a loss waits for the device: losses are read together, this many at a time.
@@ -78,7 +86,13 @@ impl Losses {
     pub(super) fn new(device: &Device, epoch: usize, steps: usize) -> Self {
         let on_host = ["flex", "ndarray"].contains(&device::name(device).as_str());
         let patience = if on_host { 1 } else { UNREAD };
-        Losses { epoch, steps, patience, unread: Vec::new(), read: Vec::new() }
+        Losses {
+            epoch,
+            steps,
+            patience,
+            unread: Vec::new(),
+            read: Vec::new(),
+        }
     }
 
     /// Whether a loss is read as soon as it is there, which on the host costs nothing.
