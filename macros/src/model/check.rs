@@ -22,6 +22,9 @@ const MOST_PARAMETERS: i128 = 1 << 40;
 /// No network of today is deeper; a `repeat` beyond it has a slip in it.
 const MOST_REPETITIONS: i128 = 1 << 16;
 
+/// The traits that every network has.
+const GIVEN: [&str; 4] = ["Clone", "Debug", "Display", "Module"];
+
 /// A named value of the declaration.
 struct Named {
     name: Ident,
@@ -98,13 +101,35 @@ fn declared(statement: &Statement) -> Option<&Ident> {
     }
 }
 
+/// Takes out what is derived for the network in any case: twice would be a mistake far from here.
+fn underive(head: &mut Head, report: &Report) {
+    let name = head.name.clone();
+    head.attrs.retain(|attr| {
+        let mut right = true;
+        if attr.path().is_ident("derive") {
+            // What is no list of paths is left to rustc.
+            let _ = attr.parse_nested_meta(|derived| {
+                let last = derived.path.segments.last().map(|segment| &segment.ident);
+                if let Some(word) = last.filter(|word| GIVEN.contains(&word.to_string().as_str())) {
+                    let message = format!("`{name}` is `{word}` as it is; leave this out");
+                    report.error(word, message);
+                    right = false;
+                }
+                Ok(())
+            });
+        }
+        right
+    });
+}
+
 /// Checks a declaration. The network is complete only if nothing was reported.
 pub fn check(declaration: Declaration, report: &Report) -> Network {
     let Declaration {
-        head,
+        mut head,
         statements,
         broken,
     } = declaration;
+    underive(&mut head, report);
     let mut lowering = Lowering {
         head: &head,
         report,
