@@ -175,10 +175,8 @@ fn a_convolutions_shape_is_burns_and_what_cannot_be_is_an_error() {
             invalid += 1;
         }
     }
-    assert!(
-        valid > 10 && invalid > 3,
-        "{valid} valid and {invalid} invalid configurations"
-    );
+    println!("{valid} valid and {invalid} invalid configurations");
+    assert!(valid > 10 && invalid > 3);
 }
 
 mod same {
@@ -225,10 +223,8 @@ fn same_padding_keeps_the_shape_for_every_kernel_and_dilation() {
         assert_eq!(agrees(&config), possible, "{config:?}");
         if possible { valid += 1 } else { invalid += 1 }
     }
-    assert!(
-        valid > 0 && invalid > 0,
-        "{valid} valid and {invalid} invalid configurations"
-    );
+    println!("{valid} valid and {invalid} invalid configurations");
+    assert!(valid > 0 && invalid > 0);
 }
 
 mod pooling {
@@ -286,10 +282,8 @@ fn a_poolings_shape_is_burns_and_what_cannot_be_is_an_error() {
         assert_eq!(agrees(c), possible, "{c:?}");
         if possible { valid += 1 } else { invalid += 1 }
     }
-    assert!(
-        valid > 3 && invalid > 3,
-        "{valid} valid and {invalid} invalid configurations"
-    );
+    println!("{valid} valid and {invalid} invalid configurations");
+    assert!(valid > 3 && invalid > 3);
 }
 
 mod rows {
@@ -454,6 +448,6 @@ fn the_ends_of_a_range_that_belong_to_it_are_accepted() {
     assert!(agrees(
         &reals::NetConfig::new()
             .with_momentum(1.0)
-            .with_epsilon(1e-300)
+            .with_epsilon(1e-30)
     ));
 }
