@@ -2,6 +2,10 @@
 
 pub mod by_hand;
 
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+
 use kiln::prelude::*;
 
 model! {
@@ -91,8 +95,16 @@ pub fn gallery(pictures: &[(String, String)], width: usize) -> String {
     shown
 }
 
-/// Prints an error as a program should: one line to standard error.
-pub fn report(error: impl std::fmt::Display) -> std::process::ExitCode {
+/// How a program ends: an error is one line to standard error. A reader that has seen enough
+/// (`digits | head`) is none.
+pub fn finish(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    let closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    if error.downcast_ref().is_some_and(closed) {
+        return ExitCode::SUCCESS;
+    }
     eprintln!("error: {error}");
-    std::process::ExitCode::FAILURE
+    ExitCode::FAILURE
 }

@@ -40,7 +40,8 @@ pub enum DeviceError {
     /// The backend is there, but nothing that it could run on.
     #[error(
         "wgpu found no graphics adapter: install a driver for the GPU, or the software one \
-         (Debian: `apt-get install libvulkan1 mesa-vulkan-drivers`), or set KILN_DEVICE=flex"
+         (Debian: `apt-get install libvulkan1 mesa-vulkan-drivers`){}",
+        available()
     )]
     NoAdapter,
     /// The program was built without any backend.
@@ -141,7 +142,14 @@ fn by_name(name: &str) -> Result<Device, DeviceError> {
         .device()
 }
 
-/// The name of the backend that `device` belongs to.
+/// Whether `device` is the processor that the program runs on: reading a number back from it
+/// waits for nothing.
+pub fn is_host(device: &Device) -> bool {
+    ["flex", "ndarray"].contains(&name(device).as_str())
+}
+
+/// The name of the backend that `device` belongs to; for one that is none of [`Backend`], what
+/// Burn calls it.
 pub fn name(device: &Device) -> String {
     let shown = format!("{:?}", device.clone().inner()).to_lowercase();
     let backend = Backend::ALL
@@ -150,7 +158,7 @@ pub fn name(device: &Device) -> String {
     backend.map_or(shown, |backend| backend.name().into())
 }
 
-/// The backends that were compiled in, for a message.
+/// The backends that were compiled in and run everywhere, for a message.
 fn available() -> String {
     let names = Backend::ALL
         .into_iter()
@@ -161,7 +169,7 @@ fn available() -> String {
     if names.is_empty() {
         String::new()
     } else {
-        format!(", or use one it has: {}", names.join(", "))
+        format!(", or set KILN_DEVICE to one it has: {}", names.join(", "))
     }
 }
 

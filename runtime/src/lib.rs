@@ -1,7 +1,7 @@
 //! Declare a neural network, an optimizer and a learning-rate schedule; have every shape, unit
 //! and name checked while your crate compiles; train it on any [Burn](https://burn.dev) backend.
 //!
-#![doc = include_str!("../../README.md")]
+#![doc = include_str!("../README.md")]
 
 // The macros write `::kiln::..`; this crate's own examples and tests use them too.
 extern crate self as kiln;

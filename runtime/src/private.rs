@@ -23,9 +23,9 @@ pub fn is_multiple(a: i128, b: i128) -> bool {
     a.checked_rem(b) == Some(0)
 }
 
-/// Whether `value` is above 0 and finite.
+/// Whether `value` is above 0 and finite in single precision, which is what a device computes in.
 pub fn is_positive(value: f64) -> bool {
-    value > 0.0 && value.is_finite()
+    value as f32 > 0.0 && (value as f32).is_finite()
 }
 
 /// What is wrong with a configuration.

@@ -120,9 +120,9 @@ fn the_rate_is_that_of_the_whole_batch() {
             .fit(examples())
             .expect("the training goes through");
         assert!(
-            (run.last().rate - rate).abs() < 1e-15,
+            (run.history[0].rate - rate).abs() < 1e-15,
             "{batch} in {pieces}: {}",
-            run.last().rate
+            run.history[0].rate
         );
         assert_eq!(run.steps, 1280 / batch as u64);
     }

@@ -1,14 +1,16 @@
 //! Trains a declared network to read handwritten digits, shows what it learned, and saves it.
 
+use std::error::Error;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use kiln::Result;
 use kiln::data::{Images, Subset, digits, mnist};
 use kiln::prelude::*;
-use kiln_examples::{DigitNet, DigitNetConfig, classify, gallery, report};
+use kiln::train::TrainFailure;
+use kiln_examples::{DigitNet, DigitNetConfig, classify, finish, gallery};
 use serde_json::json;
 
 optimizer! {
@@ -58,13 +60,10 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => report(error),
-    }
+    finish(run(&Options::parse(), &mut std::io::stdout().lock()))
 }
 
-fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
+fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let device = default_device()?;
     let (train, test, size, epochs, batch): (Examples, Examples, _, _, _) = match &options.data {
         None => {
@@ -88,14 +87,14 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
 
     device.seed(options.seed);
     let model = DigitNetConfig::new().with_size(size).init(&device)?;
-    println!("{}\n", model.summary());
-    println!(
-        "{} images to learn from, {} to be tested on; {} epochs at a batch of {batch}, on {}\n",
+    writeln!(out, "{}\n", model.summary())?;
+    writeln!(
+        out,
+        "{} images to learn from, {} to be tested on; {epochs} epochs at a batch of {batch}, on {}\n",
         train.len(),
         test.len(),
-        epochs,
         kiln::device::name(&device),
-    );
+    )?;
     let run = Trainer::new(model, Momentum::new(), Decay::new())
         .epochs(epochs)
         .batch(batch)
@@ -104,27 +103,12 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         .fit(train);
     let run = match run {
         Ok(run) => run,
-        Err(failure) => {
-            failure.model.save(&options.model)?;
-            let saved = options.model.display();
-            return Err(format!("{failure}\nthe model before that step is in {saved}").into());
-        }
+        Err(failure) => return Err(rescue(failure, &options.model)),
     };
     run.model.save(&options.model)?;
 
-    let Some(result) = run.last().test else {
-        return Err("nothing was tested".into());
-    };
-    let accuracy = result.accuracy.unwrap_or(f64::NAN);
-    show(&run.model, &test, &device)?;
-    println!(
-        "test accuracy {:.2} %, test loss {:.4}, {} steps in {:.1} s",
-        100.0 * accuracy,
-        result.loss,
-        run.steps,
-        run.seconds,
-    );
-    println!("saved to {}", options.model.display());
+    let result = run.validation().ok_or("nothing was tested")?;
+    let accuracy = result.accuracy.ok_or("the loss knows no right or wrong")?;
     if let Some(file) = &options.json {
         let result = json!({
             "test_accuracy": accuracy,
@@ -137,19 +121,51 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
         std::fs::write(file, format!("{result:#}\n"))
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
+    show(&run.model, &test, &device, out)?;
+    writeln!(
+        out,
+        "test accuracy {:.2} %, test loss {:.4}, {} steps in {:.1} s",
+        100.0 * accuracy,
+        result.loss,
+        run.steps,
+        run.seconds,
+    )?;
+    writeln!(out, "saved to {}", options.model.display())?;
     Ok(())
 }
 
 /// Images by their index, from either data set.
 type Examples = Subset<Images>;
 
-fn all(images: Images) -> Result<Examples> {
+fn all(images: Images) -> kiln::Result<Examples> {
     let indices = (0..images.len()).collect();
     Ok(Subset::new(Arc::new(images), indices)?)
 }
 
+/// Saves what a failed training had come to, beside the file that it was meant for.
+fn rescue(failure: TrainFailure<DigitNet>, file: &Path) -> Box<dyn Error> {
+    let TrainFailure { error, trained } = failure;
+    if trained.steps == 0 {
+        return error.into();
+    }
+    let file = file.with_extension("failed.bpk");
+    let saved = match trained.model.save(&file) {
+        Ok(()) => format!(
+            "the last model with finite weights is in {}",
+            file.display()
+        ),
+        Err(error) => error.to_string(),
+    };
+    format!("{error}\n{saved}").into()
+}
+
 /// Prints four test images as the network reads them, and up to four that it misreads.
-fn show(model: &DigitNet, test: &Examples, device: &Device) -> Result {
+fn show(
+    model: &DigitNet,
+    test: &Examples,
+    device: &Device,
+    out: &mut impl Write,
+) -> Result<(), Box<dyn Error>> {
     let mut right = Vec::new();
     let mut wrong = Vec::new();
     for first in (0..test.len()).step_by(256) {
@@ -172,9 +188,9 @@ fn show(model: &DigitNet, test: &Examples, device: &Device) -> Result {
             }
         }
     }
-    println!("\nread as\n\n{}", gallery(&right, 120));
+    writeln!(out, "\nread as\n\n{}", gallery(&right, 120))?;
     if !wrong.is_empty() {
-        println!("misread as\n\n{}", gallery(&wrong, 120));
+        writeln!(out, "misread as\n\n{}", gallery(&wrong, 120))?;
     }
     Ok(())
 }

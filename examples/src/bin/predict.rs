@@ -1,13 +1,15 @@
 //! Classifies the images of an IDX file with a model that `digits` saved.
 
+use std::error::Error;
 use std::fmt::Write;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use kiln::data::idx_images;
 use kiln::prelude::*;
-use kiln_examples::{DigitNet, classify, gallery, report};
+use kiln_examples::{DigitNet, classify, finish, gallery};
 
 /// Reads images from an IDX file (gzipped or not) and says which digits they show.
 #[derive(Parser)]
@@ -26,13 +28,10 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => report(error),
-    }
+    finish(run(&Options::parse(), &mut io::stdout().lock()))
 }
 
-fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
+fn run(options: &Options, out: &mut impl io::Write) -> Result<(), Box<dyn Error>> {
     let device = default_device()?;
     let model = DigitNet::load(&options.model, &device)?;
     let images = idx_images(&options.images)?;
@@ -65,11 +64,15 @@ fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
             writeln!(csv, "{index},{},{}", read.class, read.probability)?;
         }
     }
-    print!("{}", gallery(&pictures, 120));
+    write!(out, "{}", gallery(&pictures, 120))?;
     if let Some(file) = &options.csv {
         std::fs::write(file, csv)
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-        println!("{count} images classified, written to {}", file.display());
+        writeln!(
+            out,
+            "{count} images classified, written to {}",
+            file.display()
+        )?;
     }
     Ok(())
 }

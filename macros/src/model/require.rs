@@ -224,7 +224,7 @@ impl Range {
         match self {
             Range::Share => (0.0..1.0).contains(&value),
             Range::Unit => (0.0..=1.0).contains(&value),
-            Range::Positive => value > 0.0 && value.is_finite(),
+            Range::Positive => value as f32 > 0.0 && (value as f32).is_finite(),
         }
     }
 

@@ -136,6 +136,18 @@ pub enum DataError {
         found: Vec<Vec<usize>>,
     },
 
+    /// A source gave a batch of other shapes than it said it would.
+    #[error(
+        "the data source gave a batch of shapes {found:?}, expected {expected:?}, the batch first; \
+         mend its `gather`, or what its `inputs` and `target` say"
+    )]
+    Shapes {
+        /// What the source says of its examples, and how many were asked for.
+        expected: Vec<Vec<usize>>,
+        /// The shapes that were given.
+        found: Vec<Vec<usize>>,
+    },
+
     /// An error of a [`Source`](super::Source) outside this crate.
     #[error(transparent)]
     Source(#[from] Box<dyn std::error::Error + Send + Sync>),

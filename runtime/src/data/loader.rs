@@ -11,7 +11,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::{DataError, Epoch, Examples, Sampler, Source};
+use super::{DataError, Epoch, Examples, Sampler, Source, checked};
 
 /// Batches that wait in each worker's channel; one more is in its hands.
 const AHEAD: usize = 1;
@@ -140,7 +140,7 @@ impl Work {
         // A source is a user's code. Its panic would end a worker in silence; as an error it
         // reaches whoever asked for the batch.
         catch_unwind(AssertUnwindSafe(|| {
-            self.source.gather(self.epoch.batch(step))
+            checked(&self.source, self.epoch.batch(step))
         }))
         .unwrap_or_else(|panic| {
             let message = message(&*panic);

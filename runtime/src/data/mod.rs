@@ -49,6 +49,8 @@ pub use images::Images;
 pub use loader::{Batches, Loader};
 pub use pixels::Pixels;
 pub use sampler::{Epoch, Sampler};
+pub(crate) use shuffle::SplitMix64;
+pub(crate) use source::checked;
 pub use source::{Examples, Source, Target};
 pub use split::{Subset, split};
 pub use table::Table;

@@ -101,6 +101,48 @@ pub trait Source: Send + Sync {
     }
 }
 
+/// The examples at `indices`, held to what the source says of itself: a source is a user's code,
+/// and a shape or a label that is off would be a panic deep in a kernel.
+pub(crate) fn checked(source: &dyn Source, indices: &[usize]) -> Result<Examples, DataError> {
+    let examples = source.gather(indices)?;
+    let batched = |shape: Vec<usize>| [vec![indices.len()], shape].concat();
+    let same = |expected: Vec<Vec<usize>>, tensors: &[TensorData]| {
+        let found: Vec<_> = tensors
+            .iter()
+            .map(|tensor| tensor.shape().to_vec())
+            .collect();
+        if found == expected {
+            Ok(())
+        } else {
+            Err(DataError::Shapes { expected, found })
+        }
+    };
+    same(
+        source.inputs().into_iter().map(batched).collect(),
+        &examples.inputs,
+    )?;
+    match source.target() {
+        Target::Values(shape) => same(vec![batched(shape)], &examples.targets)?,
+        Target::Classes(classes) => {
+            same(vec![batched(Vec::new())], &examples.targets)?;
+            for (label, &index) in examples.targets[0].iter::<i64>().zip(indices) {
+                match usize::try_from(label) {
+                    Ok(label) if label < classes => {}
+                    // What is negative is shown as what it wraps to: there is no such label.
+                    _ => {
+                        return Err(DataError::Label {
+                            index,
+                            label: label as usize,
+                            classes,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    Ok(examples)
+}
+
 /// A pointer to a source is a source.
 macro_rules! forward {
     ($($pointer:ty),*) => {$(

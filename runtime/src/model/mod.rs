@@ -16,7 +16,7 @@ use crate::data::{DataError, Source, Target};
 
 pub use observe::{Observe, first_non_finite};
 pub use store::StoreError;
-pub use summary::{Layer, Summary};
+pub use summary::{LayerSummary, Summary};
 
 /// A network with its loss, as `model!` makes it.
 ///

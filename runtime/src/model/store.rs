@@ -25,7 +25,15 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
-    /// The file could not be read as burnpack.
+    /// The file could not be read at all.
+    #[error("cannot read {}: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The file is not, or no longer, a saved model.
     #[error("{} is no whole burnpack file: {reason}; a model is saved with `Model::save`", path.display())]
     Read {
         /// The file.
@@ -106,7 +114,10 @@ pub(super) fn load<M: Model>(path: &Path, device: &Device) -> Result<M, StoreErr
         path: owned(),
         reason,
     };
-    let bytes = std::fs::read(path).map_err(|error| unread(error.to_string()))?;
+    let bytes = std::fs::read(path).map_err(|source| StoreError::Open {
+        path: owned(),
+        source,
+    })?;
     let bytes = burn::tensor::Bytes::from_bytes_vec(bytes);
     let reader = Reader::from_bytes(bytes.clone()).map_err(|error| unread(error.to_string()))?;
     let metadata = reader.metadata().clone();

@@ -10,13 +10,13 @@ pub struct Summary {
     /// Name and shape of each input of one example.
     pub inputs: Vec<(String, Vec<usize>)>,
     /// The layers in the order in which they run.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<LayerSummary>,
     prefix: Vec<String>,
 }
 
 /// A line of a [`Summary`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layer {
+pub struct LayerSummary {
     /// What the layer is, as it is declared: `conv2d`.
     pub layer: String,
     /// The path of its parameters: `stem.0`.
@@ -48,7 +48,7 @@ impl Summary {
     pub fn layer(&mut self, layer: &str, path: &str, shape: Vec<usize>, params: i128) {
         let path = self.path(path);
         let params = usize::try_from(params).unwrap_or(usize::MAX);
-        self.layers.push(Layer {
+        self.layers.push(LayerSummary {
             layer: layer.to_owned(),
             path,
             shape,
@@ -78,7 +78,9 @@ impl Summary {
 
     /// The number of parameters.
     pub fn params(&self) -> usize {
-        self.layers.iter().map(|layer| layer.params).sum()
+        self.layers
+            .iter()
+            .fold(0, |sum, layer| sum.saturating_add(layer.params))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::EpochRecord;
+use super::Trained;
 use crate::data::DataError;
 use crate::model::MismatchError;
 use crate::optim::OptimizerError;
@@ -46,11 +46,26 @@ pub enum TrainError {
         step: usize,
         /// The loss.
         loss: f64,
-        /// The learning rate of the step at which it was noticed.
+        /// The learning rate of that step.
         rate: f64,
-        /// The path of the first layer whose output is not finite.
+        /// The path of the first layer whose output is not finite. `None` where the loss was read
+        /// later than its step, as on a GPU, or where every layer's output is finite.
         layer: Option<String>,
     },
+    /// Weights that are NaN or infinite, though every loss of the epoch was finite.
+    #[error(
+        "`{parameter}` is not finite after epoch {epoch}, though every loss of the epoch was; \
+         lower the learning rate or warm it up, or clip the gradient"
+    )]
+    Diverged {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The path of a parameter that is not finite.
+        parameter: String,
+    },
+    /// A model without parameters, or whose parameters are all frozen.
+    #[error("the model has no parameter to train: add a layer with weights, or unfreeze one")]
+    NothingToTrain,
     /// A data set that does not fit the model.
     #[error(transparent)]
     Mismatch(#[from] MismatchError),
@@ -70,10 +85,8 @@ pub enum TrainError {
 pub struct TrainFailure<M> {
     /// Why.
     pub error: TrainError,
-    /// The model before the step that failed.
-    pub model: Box<M>,
-    /// The epochs that were finished.
-    pub history: Vec<EpochRecord>,
+    /// The last model with finite weights, and the epochs that were finished.
+    pub trained: Box<Trained<M>>,
 }
 
 impl<M> fmt::Display for TrainFailure<M> {

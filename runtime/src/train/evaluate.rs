@@ -1,9 +1,10 @@
 //! Loss and accuracy over a whole data set.
 
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use crate::data::Source;
+use crate::data::{Source, checked};
 use crate::model::{Batch, Model, ModelConfig};
 
 /// What a model comes to on a data set.
@@ -44,19 +45,28 @@ pub fn evaluate<M: Model>(
         .next()
         .unwrap_or_default()
         .inner();
-    let (mut loss, mut correct, mut counted) = (0.0, 0u64, false);
+    // Read together at the end: on a GPU every reading waits for the device.
+    let (mut weights, mut losses, mut right) = (Vec::new(), Vec::new(), Vec::new());
     for first in (0..source.len()).step_by(batch) {
         let indices: Vec<usize> = (first..source.len().min(first + batch)).collect();
-        let Batch { input, target } = Batch::<M>::upload(source.gather(&indices)?, &device)?;
+        let examples = checked(source, &indices)?;
+        let Batch { input, target } = Batch::<M>::upload(examples, &device)?;
         let output = model.forward(input);
-        if let Some(right) = model.correct(output.clone(), target.clone()) {
-            correct += right.into_scalar::<i64>().unsigned_abs();
-            counted = true;
-        }
-        loss += model.loss(output, target).into_scalar::<f64>() * indices.len() as f64;
+        right.extend(model.correct(output.clone(), target.clone()));
+        losses.push(model.loss(output, target));
+        weights.push(indices.len() as f64);
     }
     let examples = source.len() as f64;
-    let accuracy = counted.then(|| correct as f64 / examples);
+    let losses = Tensor::cat(losses, 0).into_data();
+    let loss: f64 = losses
+        .iter::<f64>()
+        .zip(weights)
+        .map(|(loss, weight)| loss * weight)
+        .sum();
+    let accuracy = (!right.is_empty()).then(|| {
+        let right = Tensor::cat(right, 0).into_data();
+        right.iter::<i64>().sum::<i64>() as f64 / examples
+    });
     Ok(Evaluation {
         loss: loss / examples,
         accuracy,

@@ -9,10 +9,11 @@ mod step;
 use std::sync::Arc;
 use std::time::Instant;
 
-use burn::tensor::Device;
+use burn::module::{ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::data::{DataError, Loader, Sampler, Source};
+use crate::data::{DataError, Loader, Sampler, Source, SplitMix64};
 use crate::model::{Model, ModelConfig};
 use crate::optim::{Optimizer, Updater};
 use crate::schedule::{Horizon, Rate, Schedule};
@@ -62,7 +63,7 @@ use step::{Losses, gradient};
 ///     .validate(&test)
 ///     .quiet()
 ///     .fit(train)?;
-/// assert!(run.last().test.unwrap().accuracy.unwrap() > 0.8);
+/// assert!(run.validation().unwrap().accuracy.unwrap() > 0.8);
 /// # Ok::<(), kiln::Error>(())
 /// ```
 #[must_use = "nothing is trained before `fit`"]
@@ -102,16 +103,46 @@ pub struct EpochRecord {
     /// The learning rate of its last step.
     pub rate: f64,
     /// Loss and accuracy on the validation set after it.
-    pub test: Option<Evaluation>,
+    pub validation: Option<Evaluation>,
     /// The time that its steps took, in seconds.
     pub seconds: f64,
 }
 
 impl<M> Trained<M> {
-    /// The record of the last epoch.
-    pub fn last(&self) -> &EpochRecord {
-        // `fit` refuses a training of no epochs.
-        &self.history[self.history.len() - 1]
+    /// Loss and accuracy on the validation set after the last epoch; `None` without one.
+    pub fn validation(&self) -> Option<Evaluation> {
+        self.history.last()?.validation
+    }
+}
+
+/// How far a training has come.
+#[derive(Default)]
+struct Log {
+    history: Vec<EpochRecord>,
+    steps: u64,
+    seconds: f64,
+}
+
+impl Log {
+    fn trained<M>(self, model: M) -> Trained<M> {
+        let Log {
+            history,
+            steps,
+            seconds,
+        } = self;
+        Trained {
+            model,
+            history,
+            steps,
+            seconds,
+        }
+    }
+
+    fn stopped<M>(self, error: impl Into<TrainError>, model: M) -> TrainFailure<M> {
+        TrainFailure {
+            error: error.into(),
+            trained: Box::new(self.trained(model)),
+        }
     }
 }
 
@@ -186,45 +217,38 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     ///
     /// Before the first step: a data set that does not fit the model, a batch larger than the
     /// data set, a schedule that does not fit the training. Later: an error of the data source,
-    /// or a loss that is not finite. The failure gives the model back as it was before the step
-    /// that failed (on a GPU, where losses are read every few steps, as it was when the failure
-    /// was noticed).
-    #[allow(clippy::result_large_err, reason = "it is returned once in a training")]
+    /// a loss that is not finite, or weights that are not. The failure gives the model back with
+    /// finite weights: as it was before the step that failed, or at the start of its epoch where
+    /// the weights were no longer finite by then.
     pub fn fit(self, source: impl Source + 'static) -> Result<Trained<M>, TrainFailure<M>> {
-        let mut history = Vec::new();
-        let session = match self.prepare(Arc::new(source)) {
-            Ok(session) => session,
-            Err(error) => {
-                return Err(TrainFailure {
-                    error,
-                    model: Box::new(self.model),
-                    history,
-                });
-            }
-        };
+        let mut log = Log::default();
         let Session {
+            device,
             loader,
             steps_per_epoch,
             rate,
             mut updater,
-        } = session;
-        let device = self.device();
+        } = match self.prepare(Arc::new(source)) {
+            Ok(session) => session,
+            Err(error) => return Err(log.stopped(error, self.model)),
+        };
         let mut progress = Progress::new(self.quiet, self.epochs, steps_per_epoch);
         let mut model = self.model.train();
-        let (mut steps, mut seconds) = (0, 0.0);
-        for epoch in 0..self.epochs {
+        for epoch in 1..=self.epochs {
             let start = Instant::now();
+            // Its weights are finite: what a failure gives back if those of the step before are not.
+            let sound = model.valid();
             let mut losses = Losses::new(&device, epoch, steps_per_epoch);
-            let mut batches = match loader.epoch(epoch, 0) {
+            let mut batches = match loader.epoch(epoch - 1, 0) {
                 Ok(batches) => batches,
-                Err(error) => return Err(stopped(error, model, history)),
+                Err(error) => return Err(log.stopped(error, sound)),
             };
             progress.epoch(epoch);
-            for step in 0..steps_per_epoch {
-                let lr = rate.at(steps);
-                device.seed(mix(self.seed, steps));
-                // A pass moves the running statistics of batch norm, and one that fails moves them
-                // to where no model can be.
+            for step in 1..=steps_per_epoch {
+                let lr = rate.at(log.steps);
+                device.seed(mix(self.seed, log.steps));
+                // A pass moves the running statistics of batch norm, and one that fails moves
+                // them to where no model can be.
                 let before = model.valid();
                 let pass = gradient(&model, &mut batches, self.micro_batches, &losses, &device);
                 match pass.and_then(|pass| losses.push(&model, step, lr, pass)) {
@@ -233,36 +257,40 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                         drop(before);
                         model = updater.step(lr, model, gradient);
                     }
-                    Err(error) => return Err(stopped(error, before, history)),
+                    Err(error) => {
+                        let finite = non_finite_parameter(&before).is_none();
+                        return Err(log.stopped(error, if finite { before } else { sound }));
+                    }
                 }
-                steps += 1;
+                log.steps += 1;
                 progress.step(losses.last(), lr);
             }
-            let epoch_seconds = start.elapsed().as_secs_f64();
-            seconds += epoch_seconds;
-            let test = self
+            let seconds = start.elapsed().as_secs_f64();
+            log.seconds += seconds;
+            let trained = model.valid();
+            // A loss tells of the weights before it; nothing else tells of the last ones.
+            if let Some(parameter) = non_finite_parameter(&trained) {
+                return Err(log.stopped(TrainError::Diverged { epoch, parameter }, sound));
+            }
+            let validation = self
                 .validation
-                .map(|source| evaluate(&model, source, EVALUATION_BATCH));
-            let test = match test.transpose() {
-                Ok(test) => test,
-                Err(error) => return Err(stopped(error, model, history)),
+                .map(|s| evaluate(&trained, s, EVALUATION_BATCH));
+            let validation = match validation.transpose() {
+                Ok(validation) => validation,
+                Err(error) => return Err(log.stopped(error, trained)),
             };
+            let (loss, rate) = (losses.mean(), rate.at(log.steps - 1));
             let record = EpochRecord {
-                epoch: epoch + 1,
-                loss: losses.mean(),
-                rate: rate.at(steps - 1),
-                test,
-                seconds: epoch_seconds,
+                epoch,
+                loss,
+                rate,
+                validation,
+                seconds,
             };
             progress.finished(&record);
-            history.push(record);
+            log.history.push(record);
         }
-        Ok(Trained {
-            model: model.valid(),
-            history,
-            steps,
-            seconds,
-        })
+        Ok(log.trained(model.valid()))
     }
 
     /// Everything that can be wrong before the first step.
@@ -283,6 +311,9 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         if !batch.is_multiple_of(pieces) {
             return Err(TrainError::MicroBatches { batch, pieces });
         }
+        if !is_trainable(&self.model) {
+            return Err(TrainError::NothingToTrain);
+        }
         let config = self.model.config();
         config.check(&source)?;
         if let Some(validation) = self.validation {
@@ -296,17 +327,14 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             steps_per_epoch: steps_per_epoch as u64,
             batch,
         };
+        let device = self.model.devices().into_iter().next().unwrap_or_default();
         Ok(Session {
+            device: device.autodiff(),
             loader: Loader::new(source, sampler, self.workers)?,
             steps_per_epoch,
             rate: self.schedule.over(&horizon)?,
             updater: self.optimizer.init(&self.model)?,
         })
-    }
-
-    fn device(&self) -> Device {
-        let device = self.model.devices().into_iter().next().unwrap_or_default();
-        device.autodiff()
     }
 }
 
@@ -315,31 +343,58 @@ const EVALUATION_BATCH: usize = 256;
 
 /// A training that can begin.
 struct Session {
+    device: Device,
     loader: Loader,
     steps_per_epoch: usize,
     rate: Rate,
     updater: Updater,
 }
 
-fn stopped<M: Model>(
-    error: impl Into<TrainError>,
-    model: M,
-    history: Vec<EpochRecord>,
-) -> TrainFailure<M> {
-    TrainFailure {
-        error: error.into(),
-        model: Box::new(model.valid()),
-        history,
+/// The seed of a step's random numbers.
+fn mix(seed: u64, step: u64) -> u64 {
+    SplitMix64::new(seed ^ SplitMix64::new(step).next()).next()
+}
+
+/// The path of a parameter or running statistic that holds a NaN or an infinity.
+fn non_finite_parameter<M: Model>(model: &M) -> Option<String> {
+    let mut finder = NonFinite::default();
+    model.visit(&mut finder);
+    finder.found
+}
+
+#[derive(Default)]
+struct NonFinite {
+    path: Vec<String>,
+    found: Option<String>,
+}
+
+impl ModuleVisitor for NonFinite {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.found.is_none() && !param.val().is_finite().all().into_scalar::<bool>() {
+            self.found = Some(self.path.join("."));
+        }
     }
 }
 
-/// The seed of a step's random numbers: SplitMix64's finalizer over both, so that neighbouring
-/// steps and neighbouring seeds have nothing in common.
-fn mix(seed: u64, step: u64) -> u64 {
-    let mut z = seed.wrapping_add((step + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+/// Whether any parameter takes a gradient.
+fn is_trainable<M: Model>(model: &M) -> bool {
+    struct Trainable(bool);
+    impl ModuleVisitor for Trainable {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0 |= param.is_require_grad();
+        }
+    }
+    let mut trainable = Trainable(false);
+    model.clone().train().visit(&mut trainable);
+    trainable.0
 }
 
 /// The end of the data before the end of the epoch: a source whose length changed.

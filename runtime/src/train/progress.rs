@@ -33,7 +33,7 @@ impl Progress {
     pub(super) fn epoch(&mut self, epoch: usize) {
         if let Some(bar) = &self.bar {
             bar.reset();
-            bar.set_prefix(format!("{}/{}", epoch + 1, self.epochs));
+            bar.set_prefix(format!("{epoch}/{}", self.epochs));
         }
     }
 
@@ -56,9 +56,9 @@ impl Progress {
             "epoch {:width$}/{}  loss {:.4}",
             record.epoch, self.epochs, record.loss
         );
-        if let Some(test) = &record.test {
-            line += &format!("  test loss {:.4}", test.loss);
-            if let Some(accuracy) = test.accuracy {
+        if let Some(validation) = &record.validation {
+            line += &format!("  validation loss {:.4}", validation.loss);
+            if let Some(accuracy) = validation.accuracy {
                 line += &format!("  accuracy {:6.2} %", 100.0 * accuracy);
             }
         }

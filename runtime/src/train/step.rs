@@ -78,14 +78,14 @@ pub(super) struct Losses {
     steps: usize,
     /// How many losses may wait before they are read.
     patience: usize,
-    unread: Vec<Tensor<1>>,
+    /// Learning rate and loss of the steps whose loss is unread.
+    unread: Vec<(f64, Tensor<1>)>,
     read: Vec<f64>,
 }
 
 impl Losses {
     pub(super) fn new(device: &Device, epoch: usize, steps: usize) -> Self {
-        let on_host = ["flex", "ndarray"].contains(&device::name(device).as_str());
-        let patience = if on_host { 1 } else { UNREAD };
+        let patience = if device::is_host(device) { 1 } else { UNREAD };
         Losses {
             epoch,
             steps,
@@ -100,7 +100,8 @@ impl Losses {
         self.patience == 1
     }
 
-    /// Takes a step's loss and passes its gradient on; fails at the first that is not finite.
+    /// Takes the loss of step `step`, counted from 1, and passes its gradient on; fails at the
+    /// first loss that is not finite.
     pub(super) fn push<M: Model>(
         &mut self,
         model: &M,
@@ -108,15 +109,25 @@ impl Losses {
         rate: f64,
         pass: Pass<M>,
     ) -> Result<GradientsParams, TrainError> {
-        self.unread.push(pass.loss);
-        if self.unread.len() >= self.patience || step + 1 == self.steps {
-            self.read().map_err(|(step, loss)| TrainError::NonFinite {
-                epoch: self.epoch + 1,
-                step,
-                loss,
-                rate,
-                layer: first_non_finite(model, pass.input),
-            })?;
+        self.unread.push((rate, pass.loss));
+        if self.unread.len() >= self.patience || step == self.steps {
+            if let Err((failed, rate, loss)) = self.read() {
+                // Weights of a later step say nothing of the layer where it began.
+                let here = failed == step && self.at_once();
+                let layer = if here {
+                    first_non_finite(model, pass.input)
+                } else {
+                    None
+                };
+                let epoch = self.epoch;
+                return Err(TrainError::NonFinite {
+                    epoch,
+                    step: failed,
+                    loss,
+                    rate,
+                    layer,
+                });
+            }
         }
         Ok(pass.gradient)
     }
@@ -131,15 +142,15 @@ impl Losses {
         self.read.iter().sum::<f64>() / self.read.len().max(1) as f64
     }
 
-    /// Reads what is unread, in one transfer; the step, counted from 1, and value of the first
-    /// loss that is not finite.
-    fn read(&mut self) -> Result<(), (usize, f64)> {
-        let unread = std::mem::take(&mut self.unread);
-        let data = Tensor::cat(unread, 0).into_data();
-        for loss in data.iter::<f64>() {
+    /// Reads what is unread, in one transfer. The first that is not finite: its step, counted from
+    /// 1, its learning rate and its value.
+    fn read(&mut self) -> Result<(), (usize, f64, f64)> {
+        let (rates, losses): (Vec<_>, Vec<_>) = self.unread.drain(..).unzip();
+        let data = Tensor::cat(losses, 0).into_data();
+        for (rate, loss) in rates.into_iter().zip(data.iter::<f64>()) {
             self.read.push(loss);
             if !loss.is_finite() {
-                return Err((self.read.len(), loss));
+                return Err((self.read.len(), rate, loss));
             }
         }
         Ok(())

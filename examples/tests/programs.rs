@@ -1,0 +1,197 @@
+//! The programs as a person runs them: flags, files, exit codes, what they print.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Training in software on a graphics interface takes long.
+fn is_slow() -> bool {
+    std::env::var("KILN_DEVICE").is_ok_and(|device| device == "wgpu")
+}
+
+/// A folder of this test's own, empty.
+fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn digits(folder: &Path, arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_digits");
+    Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+fn predict(folder: &Path, arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_predict");
+    Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// An IDX file of `count` images of 8×8.
+fn idx(file: &Path, count: u32) {
+    let mut bytes = vec![0, 0, 8, 3];
+    for size in [count, 8, 8] {
+        bytes.extend(size.to_be_bytes());
+    }
+    bytes.extend((0..count * 64).map(|i| (i % 251) as u8));
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn digits_learns_to_read_saves_and_reports() {
+    let folder = folder("learns");
+    let arguments = ["--json", "result.json", "--model", "model.bpk"];
+    let short = ["--epochs", "1"];
+    let arguments = [&arguments[..], if is_slow() { &short } else { &[] }].concat();
+    let output = digits(&folder, &arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+
+    let printed = text(&output.stdout);
+    for part in [
+        "DigitNet",
+        "scores.2",
+        "1438 images to learn from",
+        "read as",
+        "test accuracy",
+    ] {
+        assert!(printed.contains(part), "no {part:?} in\n{printed}");
+    }
+    assert!(
+        text(&output.stderr).contains("epoch"),
+        "{}",
+        text(&output.stderr)
+    );
+
+    let result = std::fs::read_to_string(folder.join("result.json")).unwrap();
+    let result: Value = serde_json::from_str(&result).unwrap();
+    let keys: Vec<_> = result
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let expected = [
+        "device",
+        "epochs",
+        "seconds",
+        "steps",
+        "test_accuracy",
+        "test_loss",
+    ];
+    assert_eq!(keys, expected);
+    if !is_slow() {
+        assert_eq!(
+            (&result["epochs"], &result["steps"]),
+            (&15.into(), &660.into())
+        );
+        let accuracy = result["test_accuracy"].as_f64().unwrap();
+        assert!(accuracy >= 0.98, "{accuracy}");
+    }
+
+    idx(&folder.join("images"), 3);
+    let output = predict(
+        &folder,
+        &["model.bpk", "images", "--csv", "read.csv", "--show", "2"],
+    );
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let csv = std::fs::read_to_string(folder.join("read.csv")).unwrap();
+    let lines: Vec<_> = csv.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (4, "index,digit,probability"));
+    for (index, line) in lines[1..].iter().enumerate() {
+        let cells: Vec<_> = line.split(',').collect();
+        assert_eq!(cells[0], index.to_string());
+        assert!(cells[1].parse::<usize>().unwrap() < 10, "{line}");
+        assert!(
+            (0.1..=1.0).contains(&cells[2].parse::<f32>().unwrap()),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_training_that_cannot_begin_leaves_the_old_model_as_it_was() {
+    let folder = folder("refuses");
+    std::fs::write(folder.join("model.bpk"), b"precious").unwrap();
+    let cases: [(&[&str], &str); 4] = [
+        (&["--epochs", "0"], "`epochs` is at least 1, found 0"),
+        (&["--batch", "5000"], "1438"),
+        (&["--data", "nowhere"], "nowhere"),
+        (
+            &["--json", "no/such/folder.json"],
+            "cannot write no/such/folder.json",
+        ),
+    ];
+    for (arguments, reason) in cases {
+        let arguments = [&["--model", "model.bpk"], arguments].concat();
+        let output = digits(&folder, &arguments);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert!(
+            error.starts_with("error: ") && error.contains(reason),
+            "{arguments:?}: {error}"
+        );
+        assert_eq!(
+            std::fs::read(folder.join("model.bpk")).unwrap(),
+            b"precious"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_flag_is_refused_and_help_names_every_one() {
+    let folder = folder("flags");
+    assert_eq!(digits(&folder, &["--epoch", "3"]).status.code(), Some(2));
+    let help = text(&digits(&folder, &["--help"]).stdout);
+    for flag in [
+        "--data",
+        "--epochs",
+        "--batch",
+        "--seed",
+        "--model",
+        "--json",
+        "KILN_DEVICE",
+    ] {
+        assert!(help.contains(flag), "no {flag} in\n{help}");
+    }
+}
+
+#[test]
+fn predict_says_what_is_wrong_with_its_files() {
+    let folder = folder("predicts");
+    let failed = |arguments: &[&str]| {
+        let output = predict(&folder, arguments);
+        assert_eq!(output.status.code(), Some(1));
+        text(&output.stderr)
+    };
+    assert!(failed(&["missing.bpk", "images"]).contains("cannot read missing.bpk"));
+    std::fs::write(folder.join("text.bpk"), "this is no model").unwrap();
+    assert!(failed(&["text.bpk", "images"]).contains("text.bpk"));
+}
+
+#[test]
+fn an_unknown_device_is_refused_by_name() {
+    let program = env!("CARGO_BIN_EXE_digits");
+    let output = Command::new(program)
+        .env("KILN_DEVICE", "gpu")
+        .output()
+        .unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        error.contains("`flex`, `ndarray` or `wgpu`, found `gpu`"),
+        "{error}"
+    );
+}
