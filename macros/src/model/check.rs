@@ -236,6 +236,8 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
         .checks
         .require(condition, (&head).into(), "", total);
     lowering.known(&head);
+    // A flag of a layer is written down: it decides which parameters there are.
+    head.every_hyper_is_used(&[HyperType::Int, HyperType::Float], report);
     let Lowering { checks, blocks, .. } = lowering;
     let checks = checks.left;
     let output = output.map(|Output { flow, .. }| (flow.var, flow.shape));

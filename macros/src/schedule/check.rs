@@ -65,6 +65,8 @@ pub fn check(declaration: Declaration, report: &Report) -> Schedule {
             phases
         }
     };
+    // Numbers and times are all that a schedule is made of.
+    head.every_hyper_is_used(&[HyperType::Int, HyperType::Float], report);
     let plan = match peak {
         Some((peak, scaling)) if report.is_clean() => Some(Plan {
             peak,

@@ -1,6 +1,8 @@
 //! The head of a declaration: `pub struct Name { hyper: type = default, }`, and the
 //! configuration that comes of it.
 
+use std::cell::Cell;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::parse::ParseStream;
@@ -26,6 +28,8 @@ pub struct Hyper {
     pub name: Ident,
     pub ty: HyperType,
     pub default: Option<Expr>,
+    /// Whether an expression that was checked names it.
+    pub used: Cell<bool>,
 }
 
 /// The types that a hyper-parameter may have.
@@ -101,6 +105,7 @@ impl Hyper {
             name,
             ty,
             default,
+            used: Cell::new(false),
         })
     }
 
@@ -217,6 +222,20 @@ impl Head {
 
     pub fn hyper(&self, name: &Ident) -> Option<&Hyper> {
         self.hypers.iter().find(|hyper| hyper.name == *name)
+    }
+
+    /// Reports each hyper-parameter that nothing named, once every expression was checked. Of those
+    /// whose type is not `taken` by anything in the language nothing is said: they are there for
+    /// the program around it. Neither is anything said behind a mistake, which may hide a use.
+    pub fn every_hyper_is_used(&self, taken: &[HyperType], report: &Report) {
+        if !report.is_clean() {
+            return;
+        }
+        let unused = |hyper: &&Hyper| !hyper.used.get() && taken.contains(&hyper.ty);
+        for hyper in self.hypers.iter().filter(unused) {
+            let message = format!("the hyper-parameter `{}` is never used", hyper.name);
+            report.error(&hyper.name, message);
+        }
     }
 
     /// The default of the hyper-parameter `name`.
