@@ -764,7 +764,8 @@ impl<'a> Lowering<'a> {
         fields.len() - 1
     }
 
-    /// `DigitNet` and `body.0` give `DigitNetBody0Block`.
+    /// `DigitNet` and `body.0` give `DigitNetBody0Block`; a name that is taken, as `b.10` takes that
+    /// of `b1.0`, is numbered in the order of the declaration.
     fn body_name(&self, at: &Place) -> Ident {
         let outer = self.blocks[at.block].name.to_string();
         let outer = outer.strip_suffix("Block").unwrap_or(&outer);
@@ -774,7 +775,15 @@ impl<'a> Lowering<'a> {
             name.extend(letters.next().into_iter().flat_map(char::to_uppercase));
             name.extend(letters);
         }
-        format_ident!("{name}Block", span = self.head.name.span())
+        name.push_str("Block");
+        let taken = |name: &str| self.blocks.iter().any(|block| block.name == name);
+        let mut unique = name.clone();
+        let mut number = 2;
+        while taken(&unique) {
+            unique = format!("{name}{number}");
+            number += 1;
+        }
+        format_ident!("{unique}", span = self.head.name.span())
     }
 
     fn shown_path(&self, at: &Place) -> String {

@@ -69,6 +69,39 @@ fn what_is_right_is_no_error() {
 }
 
 #[test]
+fn every_block_is_a_struct_of_its_own() {
+    let declaration = format!(
+        "struct Net;
+         input x: [4];
+         let b1 = x -> repeat 2 {{ linear(4) }} -> relu;
+         let b = b1 {} -> repeat 2 {{ repeat 2 {{ linear(4) }} }};
+         let abC = b -> repeat 2 {{ linear(4) }};
+         let ab_c = abC -> repeat 2 {{ linear(4) }};
+         output ab_c;
+         loss mse;",
+        "-> relu".repeat(10),
+    );
+    let (items, errors) = expanded(declaration.parse().expect("tokens"));
+    assert_eq!(errors, Vec::<String>::new());
+    let structs = items.iter().filter_map(|item| match item {
+        Item::Struct(item) => Some(item.ident.to_string()),
+        _ => None,
+    });
+    assert_eq!(
+        structs.collect::<Vec<_>>(),
+        [
+            "NetConfig",
+            "Net",
+            "NetB10Block",
+            "NetB10Block2",
+            "NetB10Block2Block",
+            "NetAbCBlock",
+            "NetAbCBlock2",
+        ],
+    );
+}
+
+#[test]
 fn a_declaration_with_an_error_still_gives_its_types() {
     for chain in [
         "lienar(10)",
