@@ -19,7 +19,8 @@ use crate::syntax::{Call, Expr, Head, HyperType, Param, Signature, Value, ValueK
 /// No network of today has more parameters; a configuration that asks for more has a slip in it.
 const MOST_PARAMETERS: i128 = 1 << 40;
 
-/// No network of today is deeper; a `repeat` beyond it has a slip in it.
+/// No network of today is deeper; a `repeat` beyond it, alone or with those around it, has a slip
+/// in it.
 const MOST_REPETITIONS: i128 = 1 << 16;
 
 /// The traits that every network has.
@@ -43,6 +44,8 @@ struct Lowering<'a> {
     blocks: Vec<Block>,
     values: Vec<Named>,
     params: Dim,
+    /// How often the `repeat`s around this place run it.
+    repetitions: Dim,
     labels: BTreeSet<String>,
     /// The names that statements further down declare.
     later: Vec<String>,
@@ -147,6 +150,7 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
         }],
         values: Vec::new(),
         params: Dim::of(0),
+        repetitions: Dim::of(1),
         labels: BTreeSet::new(),
         later: statements
             .iter()
@@ -567,12 +571,7 @@ impl<'a> Lowering<'a> {
         pos: Pos,
         at: &Place,
     ) -> Flow {
-        let count = self.size(
-            count,
-            "the number of repetitions",
-            "repeat",
-            MOST_REPETITIONS,
-        );
+        let (count, repetitions) = self.repetitions(count);
         let name = self.body_name(at);
         let block = self.blocks.len();
         let rank = flow.shape.rank().unwrap_or(2);
@@ -590,6 +589,7 @@ impl<'a> Lowering<'a> {
         };
         let params = std::mem::replace(&mut self.params, Dim::of(0));
         let labels = std::mem::take(&mut self.labels);
+        let around = std::mem::replace(&mut self.repetitions, repetitions);
         let place = Place {
             block,
             path: Vec::new(),
@@ -598,6 +598,7 @@ impl<'a> Lowering<'a> {
         };
         let end = self.chain(start, &body.steps, &place);
         self.labels = labels;
+        self.repetitions = around;
         self.params = params.add(&self.params.mul(&count));
         self.blocks[block].body = Some((rank, end.var));
         let text = "`repeat` runs its block again on what it gives";
@@ -612,6 +613,28 @@ impl<'a> Lowering<'a> {
             var,
             shape,
             last_layer: None,
+        }
+    }
+
+    /// How often a `repeat` of this `count` runs its block, and how often with those around it.
+    fn repetitions(&mut self, expr: &Expr) -> (Dim, Dim) {
+        let what = "the number of repetitions";
+        let count = self.size(expr, what, "repeat", MOST_REPETITIONS);
+        let all = self.repetitions.mul(&count);
+        if all == count {
+            return (count, all);
+        }
+        let message = message![
+            format!(
+                "{what}, with the `repeat`s around this one, is at most {MOST_REPETITIONS}, found "
+            ),
+            &all
+        ];
+        // That each of them is at least 1 is said of each.
+        let condition = Condition::Within(all.clone(), 0, MOST_REPETITIONS);
+        match self.checks.require(condition, expr.pos, "repeat", message) {
+            true => (count, all),
+            false => (Dim::UNKNOWN, Dim::UNKNOWN),
         }
     }
 
