@@ -1,5 +1,5 @@
-//! Stage three: names are resolved, shapes inferred, and every rule asked; what comes out has
-//! only valid parts, so that writing it out is straight-line.
+//! Check: statements to the IR. Names are resolved, shapes inferred, and every rule asked; every
+//! mistake is reported at its own token.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Stage four: a checked network to Burn code. Straight-line: nothing is decided here.
+//! Expand: the IR to Burn code. Straight-line: nothing is decided here.
 //!
 //! Every path is absolute, so the code compiles in any scope; the parts that are the same for
 //! every model live in `kiln::__private`.

@@ -1,6 +1,5 @@
-//! The model language, in four stages: statements as written (`parse`), names, shapes and rules
-//! (`check`, over `dim`, `require` and `layers`), the checked network (`ir`), and Burn code
-//! (`expand`).
+//! `model!`: parse -> check -> IR -> expand. `check` works over `dim`, `require` and `layers`, the
+//! table of what may be written.
 
 mod check;
 mod dim;

@@ -1,4 +1,5 @@
-//! Statements to the IR: every mistake is reported at its own token, and what is right goes on.
+//! Check: statements to the IR. Every mistake is reported at its own token, and what is right goes
+//! on.
 
 use proc_macro2::Ident;
 

@@ -1,4 +1,5 @@
-//! Statements -> IR: every rule that can be decided without running, each reported at its token.
+//! Check: statements to the IR. Every rule that can be decided without running is asked; every
+//! mistake is reported at its own token.
 
 use std::sync::LazyLock;
 
