@@ -10,6 +10,7 @@ mod parse;
 pub mod require;
 #[cfg(test)]
 mod tests;
+mod window;
 
 use proc_macro2::TokenStream;
 
