@@ -1,12 +1,14 @@
-//! `model!`: parse -> check -> IR -> expand. `check` works over `dim`, `require` and `layers`, the
-//! table of what may be written.
+//! `model!`: parse -> check -> IR -> expand. `check` works over `dim`, `require` and `paths`; `layers`
+//! and `loss` are the tables of what may be written.
 
 mod check;
 mod dim;
 mod expand;
 mod ir;
 mod layers;
+mod loss;
 mod parse;
+mod paths;
 pub mod require;
 #[cfg(test)]
 mod tests;
