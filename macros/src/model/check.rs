@@ -1,25 +1,27 @@
-//! Stage three: names are resolved, shapes inferred, and every rule asked; what comes out has
-//! only valid parts, so that writing it out is straight-line.
+//! Check: statements to the IR. Names are resolved, shapes inferred, and every rule asked; every
+//! mistake is reported at its own token.
 
 use std::collections::BTreeSet;
 
 use proc_macro2::Ident;
-use quote::format_ident;
 use syn::ext::IdentExt;
 
 use super::dim::{Dim, Shape};
-use super::ir::{Block, Callee, Field, FieldKind, Input, Loss, Network, Op, OpKind, Row, Var};
+use super::ir::{Block, Callee, Field, FieldKind, Input, Network, Op, OpKind, Row, Var};
 use super::layers::{self, LAYERS, Rule};
+use super::loss;
 use super::parse::{self, Declaration, Statement, Step, StepKind};
-use super::require::{Checks, Condition, LARGEST, Range, message, shape_parts};
+use super::paths;
+use super::require::{Checks, Condition, LARGEST, message, shape_parts};
 use crate::report::{Pos, Report};
 use crate::suggest;
-use crate::syntax::{Call, Expr, Head, HyperType, Param, Signature, Value, ValueKind};
+use crate::syntax::{Call, Expr, Head, HyperType, Value, ValueKind};
 
 /// No network of today has more parameters; a configuration that asks for more has a slip in it.
 const MOST_PARAMETERS: i128 = 1 << 40;
 
-/// No network of today is deeper; a `repeat` beyond it has a slip in it.
+/// No network of today is deeper; a `repeat` beyond it, alone or with those around it, has a slip
+/// in it.
 const MOST_REPETITIONS: i128 = 1 << 16;
 
 /// The traits that every network has.
@@ -43,6 +45,8 @@ struct Lowering<'a> {
     blocks: Vec<Block>,
     values: Vec<Named>,
     params: Dim,
+    /// How often the `repeat`s around this place run it.
+    repetitions: Dim,
     labels: BTreeSet<String>,
     /// The names that statements further down declare.
     later: Vec<String>,
@@ -70,10 +74,11 @@ struct Place {
 
 /// A value on its way through a chain.
 #[derive(Clone)]
-struct Flow {
+pub(super) struct Flow {
     var: Var,
-    shape: Shape,
-    last_layer: Option<Ident>,
+    pub(super) shape: Shape,
+    /// The layer that made it.
+    pub(super) last_layer: Option<Ident>,
 }
 
 impl Flow {
@@ -86,9 +91,9 @@ impl Flow {
 }
 
 /// What the model gives.
-struct Output {
-    name: Ident,
-    flow: Flow,
+pub(super) struct Output {
+    pub(super) name: Ident,
+    pub(super) flow: Flow,
 }
 
 /// The name that a statement declares.
@@ -147,6 +152,7 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
         }],
         values: Vec::new(),
         params: Dim::of(0),
+        repetitions: Dim::of(1),
         labels: BTreeSet::new(),
         later: statements
             .iter()
@@ -225,8 +231,8 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
         }
     }
     lowering.unused();
-    let loss = loss.and_then(|call| lowering.loss(call, output.as_ref()));
-    lowering.finish_paths();
+    let loss = loss.and_then(|call| loss::loss(call, output.as_ref(), &mut lowering.checks));
+    paths::tell_apart(&lowering.blocks, &lowering.doubled, report);
     let total = message![
         "the model may have at most 2^40 parameters, found ",
         &lowering.params
@@ -236,6 +242,8 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
         .checks
         .require(condition, (&head).into(), "", total);
     lowering.known(&head);
+    // A flag of a layer is written down: it decides which parameters there are.
+    head.every_hyper_is_used(&[HyperType::Int, HyperType::Float], report);
     let Lowering { checks, blocks, .. } = lowering;
     let checks = checks.left;
     let output = output.map(|Output { flow, .. }| (flow.var, flow.shape));
@@ -497,7 +505,7 @@ impl<'a> Lowering<'a> {
                 .error(&call.name, format!("no layer is called `{name}`{hint}"));
             return unknown(flow);
         };
-        let path = self.shown_path(at);
+        let path = paths::shown(&self.blocks, at.block, &at.path);
         let made = layer.apply(&mut Rule {
             args: layer.signature.bind(call, self.head, self.report),
             input: &flow.shape,
@@ -565,13 +573,8 @@ impl<'a> Lowering<'a> {
         pos: Pos,
         at: &Place,
     ) -> Flow {
-        let count = self.size(
-            count,
-            "the number of repetitions",
-            "repeat",
-            MOST_REPETITIONS,
-        );
-        let name = self.body_name(at);
+        let (count, repetitions) = self.repetitions(count);
+        let name = paths::body_name(&self.blocks, at.block, &at.path);
         let block = self.blocks.len();
         let rank = flow.shape.rank().unwrap_or(2);
         let fields = Vec::new();
@@ -588,6 +591,7 @@ impl<'a> Lowering<'a> {
         };
         let params = std::mem::replace(&mut self.params, Dim::of(0));
         let labels = std::mem::take(&mut self.labels);
+        let around = std::mem::replace(&mut self.repetitions, repetitions);
         let place = Place {
             block,
             path: Vec::new(),
@@ -596,6 +600,7 @@ impl<'a> Lowering<'a> {
         };
         let end = self.chain(start, &body.steps, &place);
         self.labels = labels;
+        self.repetitions = around;
         self.params = params.add(&self.params.mul(&count));
         self.blocks[block].body = Some((rank, end.var));
         let text = "`repeat` runs its block again on what it gives";
@@ -610,6 +615,28 @@ impl<'a> Lowering<'a> {
             var,
             shape,
             last_layer: None,
+        }
+    }
+
+    /// How often a `repeat` of this `count` runs its block, and how often with those around it.
+    fn repetitions(&mut self, expr: &Expr) -> (Dim, Dim) {
+        let what = "the number of repetitions";
+        let count = self.size(expr, what, "repeat", MOST_REPETITIONS);
+        let all = self.repetitions.mul(&count);
+        if all == count {
+            return (count, all);
+        }
+        let message = message![
+            format!(
+                "{what}, with the `repeat`s around this one, is at most {MOST_REPETITIONS}, found "
+            ),
+            &all
+        ];
+        // That each of them is at least 1 is said of each.
+        let condition = Condition::Within(all.clone(), 0, MOST_REPETITIONS);
+        match self.checks.require(condition, expr.pos, "repeat", message) {
+            true => (count, all),
+            false => (Dim::UNKNOWN, Dim::UNKNOWN),
         }
     }
 
@@ -637,71 +664,6 @@ impl<'a> Lowering<'a> {
         }
         let known = |(from, to): (&Dim, &Dim)| if from.is_unknown() { to } else { from }.clone();
         Shape::of(from.iter().zip(to).map(known).collect())
-    }
-
-    fn loss(&mut self, call: &Call, output: Option<&Output>) -> Option<Loss> {
-        const CROSS_ENTROPY: Signature = Signature {
-            params: &[Param::optional("label_smoothing")],
-            positional: 0,
-        };
-        const MSE: Signature = Signature {
-            params: &[],
-            positional: 0,
-        };
-        let name = call.name.to_string();
-        match name.as_str() {
-            "cross_entropy" => {
-                let args = CROSS_ENTROPY.bind(call, self.head, self.report);
-                let smoothing = args.float("label_smoothing").cloned();
-                if let Some(smoothing) = &smoothing {
-                    let text = "`cross_entropy` needs `label_smoothing` at least 0 and below 1";
-                    let condition = Condition::Real(smoothing.clone(), Range::Share);
-                    self.checks
-                        .require(condition, smoothing.pos, "loss", message![text]);
-                }
-                if let Some(Output {
-                    name,
-                    flow:
-                        Flow {
-                            shape,
-                            last_layer: last,
-                            ..
-                        },
-                }) = output
-                {
-                    if let Some(dims) = shape.0.as_ref().filter(|dims| dims.len() != 1) {
-                        let message = format!(
-                            "`cross_entropy` needs one score per class, a shape of [classes]; \
-                             the output `{name}` is {shape}; {}",
-                            if dims.len() > 1 {
-                                "put `flatten` before its last `linear`"
-                            } else {
-                                ""
-                            },
-                        );
-                        self.report.error(&call.name, message);
-                    }
-                    if let Some(last) = last.as_ref().filter(|last| *last == "softmax") {
-                        let message = "`cross_entropy` takes scores before the softmax and applies \
-                                       it itself; leave this `softmax` out";
-                        self.report.error(last, message);
-                    }
-                }
-                Some(Loss::CrossEntropy {
-                    label_smoothing: smoothing,
-                })
-            }
-            "mse" => {
-                MSE.bind(call, self.head, self.report);
-                Some(Loss::Mse)
-            }
-            other => {
-                let hint = suggest::hint(other, "the losses are", ["cross_entropy", "mse"]);
-                self.report
-                    .error(&call.name, format!("no loss is called `{other}`{hint}"));
-                None
-            }
-        }
     }
 
     /// Without a mistake every shape and every number of parameters is known, or sizes were
@@ -743,83 +705,13 @@ impl<'a> Lowering<'a> {
     }
 
     fn field(&mut self, at: &Place, kind: FieldKind) -> usize {
-        let ident = match at.path.join("_") {
-            path if path.is_empty() => "layer".to_owned(),
-            path if path.starts_with(|first: char| first.is_ascii_digit()) => {
-                format!("layer_{path}")
-            }
-            path => path,
-        };
-        // A keyword that the user wrote raw stays raw.
-        let ident = syn::parse_str(&ident).unwrap_or_else(|_| format_ident!("r#{ident}"));
         let fields = &mut self.blocks[at.block].fields;
         fields.push(Field {
-            ident,
+            ident: paths::field_name(&at.path),
             path: at.path.clone(),
             kind,
             pos: at.pos,
         });
         fields.len() - 1
-    }
-
-    /// `DigitNet` and `body.0` give `DigitNetBody0Block`.
-    fn body_name(&self, at: &Place) -> Ident {
-        let outer = self.blocks[at.block].name.to_string();
-        let outer = outer.strip_suffix("Block").unwrap_or(&outer);
-        let mut name = outer.to_owned();
-        for segment in at.path.iter().flat_map(|segment| segment.split('_')) {
-            let mut letters = segment.chars();
-            name.extend(letters.next().into_iter().flat_map(char::to_uppercase));
-            name.extend(letters);
-        }
-        format_ident!("{name}Block", span = self.head.name.span())
-    }
-
-    fn shown_path(&self, at: &Place) -> String {
-        let mut path = at.path.join(".");
-        if at.block > 0 {
-            path = format!(
-                "in {}{}{path}",
-                self.blocks[at.block].name,
-                if path.is_empty() { "" } else { ", " }
-            );
-        }
-        path
-    }
-
-    /// Paths and field names must tell the layers apart.
-    fn finish_paths(&mut self) {
-        for block in &self.blocks {
-            for (i, field) in block.fields.iter().enumerate() {
-                let clash = |other: &Field| {
-                    let shorter = field.path.len().min(other.path.len());
-                    other.ident == field.ident || other.path[..shorter] == field.path[..shorter]
-                };
-                if field.ident == "config" {
-                    let message = "a layer cannot have the path `config`; choose another name";
-                    self.report.error(field.pos, message);
-                }
-                if field
-                    .path
-                    .last()
-                    .is_some_and(|name| self.doubled.contains(name))
-                    || field
-                        .path
-                        .first()
-                        .is_some_and(|name| self.doubled.contains(name))
-                {
-                    continue;
-                }
-                if let Some(other) = block.fields[..i].iter().find(|other| clash(other)) {
-                    let message = format!(
-                        "the layers at `{}` and `{}` would mix up their parameter paths; \
-                         choose another label",
-                        other.path.join("."),
-                        field.path.join("."),
-                    );
-                    self.report.error(field.pos, message);
-                }
-            }
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Stage four: a checked network to Burn code. Straight-line: nothing is decided here.
+//! Expand: the IR to Burn code. Straight-line: nothing is decided here.
 //!
 //! Every path is absolute, so the code compiles in any scope; the parts that are the same for
 //! every model live in `kiln::__private`.
@@ -319,13 +319,9 @@ impl Writer<'_> {
             self.operations(0, &value, result)
         });
         let forward = self.body(quote!(self.__run(#input, &mut ())));
-        let bodies = self.network.blocks.iter().skip(1).filter_map(|block| {
+        let bodies = self.network.blocks.iter().enumerate().skip(1);
+        let bodies = bodies.filter_map(|(index, block)| {
             let (rank, result) = block.body?;
-            let index = self
-                .network
-                .blocks
-                .iter()
-                .position(|other| other.name == block.name)?;
             let (name, input) = (&block.name, Ident::new("input", Span::mixed_site()));
             let operations = self.operations(index, &input, result);
             Some(quote! {

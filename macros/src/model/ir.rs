@@ -1,4 +1,5 @@
-//! Stage two's result: a network with every shape known, ready to be written out.
+//! IR: a network that was checked. It has only valid parts, every shape known, so that writing it
+//! out is straight-line.
 
 use proc_macro2::{Ident, TokenStream};
 

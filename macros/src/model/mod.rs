@@ -1,16 +1,18 @@
-//! The model language, in four stages: statements as written (`parse`), names, shapes and rules
-//! (`check`, over `dim`, `require` and `layers`), the checked network (`ir`), and Burn code
-//! (`expand`).
+//! `model!`: parse -> check -> IR -> expand. `check` works over `dim`, `require` and `paths`; `layers`
+//! and `loss` are the tables of what may be written.
 
 mod check;
 mod dim;
 mod expand;
 mod ir;
 mod layers;
+mod loss;
 mod parse;
+mod paths;
 pub mod require;
 #[cfg(test)]
 mod tests;
+mod window;
 
 use proc_macro2::TokenStream;
 

@@ -1,4 +1,4 @@
-//! Stage one: tokens to statements, as they are written. Nothing is checked here but the grammar.
+//! Parse: tokens to statements, as they are written. Nothing is judged here but the grammar.
 
 use proc_macro2::{Ident, TokenTree};
 use syn::Token;

@@ -69,6 +69,65 @@ fn what_is_right_is_no_error() {
 }
 
 #[test]
+fn every_block_is_a_struct_of_its_own() {
+    let declaration = format!(
+        "struct Net;
+         input x: [4];
+         let b1 = x -> repeat 2 {{ linear(4) }} -> relu;
+         let b = b1 {} -> repeat 2 {{ repeat 2 {{ linear(4) }} }};
+         let abC = b -> repeat 2 {{ linear(4) }};
+         let ab_c = abC -> repeat 2 {{ linear(4) }};
+         output ab_c;
+         loss mse;",
+        "-> relu".repeat(10),
+    );
+    let (items, errors) = expanded(declaration.parse().expect("tokens"));
+    assert_eq!(errors, Vec::<String>::new());
+    let structs = items.iter().filter_map(|item| match item {
+        Item::Struct(item) => Some(item.ident.to_string()),
+        _ => None,
+    });
+    assert_eq!(
+        structs.collect::<Vec<_>>(),
+        [
+            "NetConfig",
+            "Net",
+            "NetB10Block",
+            "NetB10Block2",
+            "NetB10Block2Block",
+            "NetAbCBlock",
+            "NetAbCBlock2",
+        ],
+    );
+}
+
+#[test]
+fn repeats_in_repeats_are_bounded_together() {
+    let chain = |chain: &str| {
+        let declaration = format!(
+            "struct Net {{ n: usize = 300, m: usize }} input x: [4];
+             let y = x -> repeat m {{ relu }} -> {chain}; output y; loss mse;",
+        );
+        let (items, errors) = expanded(declaration.parse().expect("tokens"));
+        let code: TokenStream = items.iter().map(quote::ToTokens::to_token_stream).collect();
+        (errors, code.to_string())
+    };
+    let text = "the number of repetitions, with the `repeat`s around this one, is at most 65536, \
+                found";
+    let deep = "repeat 65536 { repeat 65536 { repeat 65536 { linear(4) } } }";
+    assert_eq!(chain(deep).0, [format!("{text} 4294967296")]);
+    assert_eq!(
+        chain("repeat n { tanh -> repeat n { linear(4) } }").0,
+        [format!("with the defaults (n = 300), {text} 90000")],
+    );
+    let fine = "repeat n { repeat 2 { linear(4) } -> repeat 218 { linear(4) } }";
+    assert_eq!(chain(fine).0, Vec::<String>::new());
+    let (errors, code) = chain("repeat m { repeat n { linear(4) } }");
+    assert_eq!(errors, Vec::<String>::new());
+    assert!(code.contains(text), "`init` decides");
+}
+
+#[test]
 fn a_declaration_with_an_error_still_gives_its_types() {
     for chain in [
         "lienar(10)",
@@ -305,7 +364,7 @@ fn no_depth_and_no_length_makes_it_panic() {
         Vec::<String>::new()
     );
     assert_eq!(
-        chain(&deep("repeat 2 { ", "linear(n)", "}", 20)),
+        chain(&deep("repeat 2 { ", "linear(n)", "}", 16)),
         Vec::<String>::new()
     );
     for depth in [100, 400] {

@@ -1,4 +1,5 @@
-//! Statements to the IR: every mistake is reported at its own token, and what is right goes on.
+//! Check: statements to the IR. Every mistake is reported at its own token, and what is right goes
+//! on.
 
 use proc_macro2::Ident;
 
@@ -46,9 +47,8 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
     if !unknown {
         every_rule_can_win(&recipe.rules, &places, report);
     }
-    if report.is_clean() {
-        every_hyper_is_used(&recipe, head, report);
-    }
+    let taken = [HyperType::Int, HyperType::Float, HyperType::Bool];
+    head.every_hyper_is_used(&taken, report);
     if report.is_clean() {
         recipe
     } else {
@@ -268,22 +268,6 @@ fn every_rule_can_win(rules: &[Rule], places: &[Place], report: &Report) {
                            the last rule that matches wins";
             report.error(*pos, message);
         }
-    }
-}
-
-fn every_hyper_is_used(recipe: &Recipe, head: &Head, report: &Report) {
-    let values = recipe.rules.iter().flat_map(|rule| &rule.values).flatten();
-    let used: Vec<String> = values
-        .chain(&recipe.max_norm)
-        .flat_map(|expr| expr.names())
-        .collect();
-    for hyper in head
-        .hypers
-        .iter()
-        .filter(|hyper| !used.contains(&hyper.text()))
-    {
-        let message = format!("the hyper-parameter `{}` is never used", hyper.name);
-        report.error(&hyper.name, message);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The IR to code. What comes here holds, so nothing is checked.
+//! Expand: the IR to code. Nothing is decided here.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};

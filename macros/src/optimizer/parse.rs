@@ -1,4 +1,4 @@
-//! Tokens to statements. What a statement says is checked later; here it only has to have a form.
+//! Parse: tokens to statements, as they are written. Nothing is judged here but the grammar.
 
 use proc_macro2::{Ident, TokenTree};
 use syn::ext::IdentExt;

@@ -1,4 +1,5 @@
-//! Statements -> IR: every rule that can be decided without running, each reported at its token.
+//! Check: statements to the IR. Every rule that can be decided without running is asked; every
+//! mistake is reported at its own token.
 
 use std::sync::LazyLock;
 
@@ -65,6 +66,8 @@ pub fn check(declaration: Declaration, report: &Report) -> Schedule {
             phases
         }
     };
+    // Numbers and times are all that a schedule is made of.
+    head.every_hyper_is_used(&[HyperType::Int, HyperType::Float], report);
     let plan = match peak {
         Some((peak, scaling)) if report.is_clean() => Some(Plan {
             peak,

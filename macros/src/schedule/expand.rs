@@ -1,4 +1,5 @@
-//! IR -> Rust: the configuration, and its `kiln::schedule::Schedule`.
+//! Expand: the IR to code, the configuration and its `kiln::schedule::Schedule`. Nothing is decided
+//! here.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};

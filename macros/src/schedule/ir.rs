@@ -1,4 +1,4 @@
-//! A schedule that was checked: what parsing and expansion agree on.
+//! IR: a schedule that was checked. It has only valid parts, or no plan.
 
 use super::rules::{Spec, Unit};
 use crate::syntax::{Expr, Head};

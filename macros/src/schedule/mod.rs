@@ -1,4 +1,4 @@
-//! `schedule!`: parse -> check -> expand, with the IR between them.
+//! `schedule!`: parse -> check -> IR -> expand. `rules` is the table of what may be written.
 
 mod check;
 mod expand;

@@ -1,4 +1,4 @@
-//! Tokens -> statements. Nothing is judged here but the grammar:
+//! Parse: tokens to statements, as they are written. Nothing is judged here but the grammar:
 //!
 //! ```text
 //! declaration = head statement*

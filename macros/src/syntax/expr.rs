@@ -240,7 +240,7 @@ impl Op {
 }
 
 impl Head {
-    /// Reports `name` if it is no hyper-parameter of type `wanted`.
+    /// Reports `name` if it is no hyper-parameter of type `wanted`; if it is one, it is used.
     fn resolve(&self, name: &Ident, wanted: HyperType, report: &Report) -> bool {
         let Some(hyper) = self.hyper(name) else {
             if self.unread.contains(name) {
@@ -262,6 +262,7 @@ impl Head {
             );
             return false;
         };
+        hyper.used.set(true);
         // A whole number serves where a real one is asked for, as a literal does.
         let fits = hyper.ty == wanted || (hyper.ty, wanted) == (HyperType::Int, HyperType::Float);
         if !fits {

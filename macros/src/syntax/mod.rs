@@ -1,13 +1,16 @@
-//! What the three languages share: the head with its hyper-parameters, expressions, calls.
+//! What the three languages share: the head with its hyper-parameters, the configuration that comes
+//! of it, expressions, calls.
 
 mod args;
+mod config;
 mod expr;
 mod head;
 mod value;
 
 pub use args::{Bound, Param, Signature};
+pub use config::Config;
 pub use expr::{Expr, Node, Number, Op};
-pub use head::{Config, Head, HyperType};
+pub use head::{Head, HyperType};
 pub use value::{Call, Unit, Value, ValueKind};
 
 use proc_macro2::{TokenStream, TokenTree};
