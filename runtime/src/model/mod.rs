@@ -2,6 +2,7 @@
 //! and its loss.
 
 mod observe;
+mod path;
 mod store;
 mod summary;
 

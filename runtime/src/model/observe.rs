@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::Model;
+use super::path::Path;
 
 /// Sees the output of every layer in the order in which they run.
 pub trait Observe {
@@ -31,30 +32,22 @@ pub fn first_non_finite<M: Model>(model: &M, input: M::Input) -> Option<String> 
 
 #[derive(Default)]
 struct Finder {
-    prefix: Vec<String>,
+    path: Path,
     found: Option<String>,
 }
 
 impl Observe for Finder {
     fn see<const D: usize>(&mut self, path: &str, value: &Tensor<D>) {
-        if self.found.is_some() || value.clone().is_finite().all().into_scalar::<bool>() {
-            return;
+        if self.found.is_none() && !value.clone().is_finite().all().into_scalar::<bool>() {
+            self.found = Some(self.path.of(path));
         }
-        let mut path: Vec<&str> = [path].into_iter().filter(|path| !path.is_empty()).collect();
-        let prefix = self.prefix.iter().map(String::as_str);
-        path.splice(0..0, prefix);
-        self.found = Some(path.join("."));
     }
 
     fn enter(&mut self, path: &str, index: usize) {
-        self.prefix.push(if path.is_empty() {
-            index.to_string()
-        } else {
-            format!("{path}.{index}")
-        });
+        self.path.enter(path, index);
     }
 
     fn exit(&mut self) {
-        self.prefix.pop();
+        self.path.exit();
     }
 }

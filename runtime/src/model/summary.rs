@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::path::Path;
+
 /// The layers of a network. `Display` prints them as a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
@@ -11,7 +13,7 @@ pub struct Summary {
     pub inputs: Vec<(String, Vec<usize>)>,
     /// The layers in the order in which they run.
     pub layers: Vec<LayerSummary>,
-    prefix: Vec<String>,
+    path: Path,
 }
 
 /// A line of a [`Summary`].
@@ -35,7 +37,7 @@ impl Summary {
             model,
             inputs: Vec::new(),
             layers: Vec::new(),
-            prefix: Vec::new(),
+            path: Path::default(),
         }
     }
 
@@ -46,7 +48,7 @@ impl Summary {
 
     #[doc(hidden)]
     pub fn layer(&mut self, layer: &str, path: &str, shape: Vec<usize>, params: i128) {
-        let path = self.path(path);
+        let path = self.path.of(path);
         let params = usize::try_from(params).unwrap_or(usize::MAX);
         self.layers.push(LayerSummary {
             layer: layer.to_owned(),
@@ -58,22 +60,12 @@ impl Summary {
 
     #[doc(hidden)]
     pub fn enter(&mut self, path: &str, index: usize) {
-        self.prefix.push(if path.is_empty() {
-            index.to_string()
-        } else {
-            format!("{path}.{index}")
-        });
+        self.path.enter(path, index);
     }
 
     #[doc(hidden)]
     pub fn exit(&mut self) {
-        self.prefix.pop();
-    }
-
-    fn path(&self, path: &str) -> String {
-        let own = (!path.is_empty()).then_some(path);
-        let prefix = self.prefix.iter().map(String::as_str);
-        prefix.chain(own).collect::<Vec<_>>().join(".")
+        self.path.exit();
     }
 
     /// The number of parameters.

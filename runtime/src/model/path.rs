@@ -1,0 +1,33 @@
+//! Where a layer stands among the repetitions of `repeat`.
+
+/// The paths of the repetitions that are being walked, from the outside in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Path(Vec<String>);
+
+impl Path {
+    /// The repetition number `index` of the `repeat` at `path` begins.
+    pub(super) fn enter(&mut self, path: &str, index: usize) {
+        let index = index.to_string();
+        self.0.push(if path.is_empty() {
+            index
+        } else {
+            format!("{path}.{index}")
+        });
+    }
+
+    /// It ends.
+    pub(super) fn exit(&mut self) {
+        self.0.pop();
+    }
+
+    /// The whole path of the layer at `path` within it.
+    pub(super) fn of(&self, path: &str) -> String {
+        let own = (!path.is_empty()).then_some(path);
+        self.0
+            .iter()
+            .map(String::as_str)
+            .chain(own)
+            .collect::<Vec<_>>()
+            .join(".")
+    }
+}
