@@ -1,4 +1,5 @@
 //! The programs as a person runs them: flags, files, exit codes, what they print.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,17 +20,16 @@ fn folder(test: &str) -> PathBuf {
 }
 
 fn digits(folder: &Path, arguments: &[&str]) -> Output {
-    let program = env!("CARGO_BIN_EXE_digits");
-    Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap()
+    run(env!("CARGO_BIN_EXE_digits"), folder, arguments)
 }
 
 fn predict(folder: &Path, arguments: &[&str]) -> Output {
-    let program = env!("CARGO_BIN_EXE_predict");
-    Command::new(program)
+    run(env!("CARGO_BIN_EXE_predict"), folder, arguments)
+}
+
+fn run(program: &str, folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .current_dir(folder)
         .output()

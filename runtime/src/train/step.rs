@@ -110,24 +110,23 @@ impl Losses {
         pass: Pass<M>,
     ) -> Result<GradientsParams, TrainError> {
         self.unread.push((rate, pass.loss));
-        if self.unread.len() >= self.patience || step == self.steps {
-            if let Err((failed, rate, loss)) = self.read() {
-                // Weights of a later step say nothing of the layer where it began.
-                let here = failed == step && self.at_once();
-                let layer = if here {
-                    first_non_finite(model, pass.input)
-                } else {
-                    None
-                };
-                let epoch = self.epoch;
-                return Err(TrainError::NonFinite {
-                    epoch,
-                    step: failed,
-                    loss,
-                    rate,
-                    layer,
-                });
-            }
+        let due = self.unread.len() >= self.patience || step == self.steps;
+        if due && let Err((failed, rate, loss)) = self.read() {
+            // Weights of a later step say nothing of the layer where it began.
+            let here = failed == step && self.at_once();
+            let layer = if here {
+                first_non_finite(model, pass.input)
+            } else {
+                None
+            };
+            let epoch = self.epoch;
+            return Err(TrainError::NonFinite {
+                epoch,
+                step: failed,
+                loss,
+                rate,
+                layer,
+            });
         }
         Ok(pass.gradient)
     }
