@@ -478,6 +478,7 @@ fn weights_that_overflow_are_not_given_back_by_the_step_behind_them() {
 
 #[test]
 fn a_model_with_nothing_to_train_is_refused() {
+    let _lock = lock();
     let outcome = Trainer::new(mlp().no_grad(), Plain::new(), Constant::new())
         .quiet()
         .fit(images());
