@@ -535,6 +535,10 @@ fn the_global_norm_is_that_of_all_gradients_together() {
 #[test]
 fn half_precision_gradients_are_summed_in_single_precision() {
     let device = device();
+    if !device.supports_dtype(DType::F16) {
+        // ndarray has no such gradients.
+        return;
+    }
     let model = LinearConfig::new(2, 2).with_bias(false).init(&device);
     let mut grads = GradientsParams::new();
     let grad = Tensor::<2>::from_floats([[300.0, 400.0], [0.0, 0.0]], &device.inner());
