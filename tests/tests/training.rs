@@ -342,7 +342,8 @@ fn a_nan_in_the_data_stops_at_its_step_and_gives_the_model_before_it() {
             panic!("{:?}", failure.error)
         };
         assert_eq!((*e, *s), (epoch, step));
-        assert!(loss.is_nan() && *rate == 0.1, "{}", failure.error);
+        // A NaN may come out as an infinity: a GPU's maximum need not pass it on.
+        assert!(!loss.is_finite() && *rate == 0.1, "{}", failure.error);
         // A loss that is read later than its step tells no layer.
         let expected = (!is_slow()).then_some("features.0");
         assert_eq!(layer.as_deref(), expected, "{}", failure.error);
