@@ -215,9 +215,10 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     ///
     /// # Errors
     ///
-    /// Before the first step: a data set that does not fit the model, a batch larger than the
-    /// data set, a schedule that does not fit the training. Later: an error of the data source,
-    /// a loss that is not finite, or weights that are not. The failure gives the model back with
+    /// Before the first step: a model without a parameter to train, a data set that does not fit
+    /// the model, a batch larger than the data set, a schedule or an optimizer that does not fit
+    /// the training. Later: an error of the data source, a loss that is not finite, or weights
+    /// that are not. The failure gives the model back with
     /// finite weights: as it was before the step that failed, or at the start of its epoch where
     /// the weights were no longer finite by then.
     pub fn fit(self, source: impl Source + 'static) -> Result<Trained<M>, TrainFailure<M>> {
