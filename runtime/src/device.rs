@@ -1,5 +1,6 @@
 //! Which device a program runs on: a feature compiles a backend in, `KILN_DEVICE` chooses.
 
+use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 #[cfg(feature = "wgpu")]
 use burn::tensor::{DeviceKind, DeviceType};
@@ -145,7 +146,14 @@ fn by_name(name: &str) -> Result<Device, DeviceError> {
 /// Whether `device` is the processor that the program runs on: reading a number back from it
 /// waits for nothing.
 pub fn is_host(device: &Device) -> bool {
-    ["flex", "ndarray"].contains(&name(device).as_str())
+    match device.clone().inner().as_dispatch() {
+        #[cfg(feature = "flex")]
+        DispatchDevice::Flex(_) => true,
+        #[cfg(feature = "ndarray")]
+        DispatchDevice::NdArray(_) => true,
+        #[allow(unreachable_patterns)]
+        _ => false,
+    }
 }
 
 /// The name of the backend that `device` belongs to; for one that is none of [`Backend`], what

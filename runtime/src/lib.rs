@@ -9,6 +9,7 @@ extern crate self as kiln;
 pub mod data;
 pub mod device;
 mod error;
+pub mod kernel;
 pub mod layer;
 pub mod loss;
 pub mod model;

@@ -149,6 +149,7 @@ macro_rules! __impl_module {
             // Their names are not imported: the user's own type may be called like one of them.
             use $crate::__private::burn::module as __module;
 
+            #[allow(dead_code)] // Where no field has a path of its own.
             const CONTAINER: &$crate::__private::Str =
                 ::core::concat!("Struct:", ::core::stringify!($name));
 

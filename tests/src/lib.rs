@@ -24,6 +24,24 @@ pub fn is_slow() -> bool {
     device::name(&device()) == "wgpu"
 }
 
+/// A linear congruential generator (Knuth's MMIX constants): the same cases every time.
+pub struct Lcg(pub u64);
+
+impl Lcg {
+    fn next(&mut self) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    /// A number in `low..=high`.
+    pub fn draw(&mut self, low: usize, high: usize) -> usize {
+        low + self.next() as usize % (high - low + 1)
+    }
+}
+
 /// Held by every test that draws random numbers whose values matter.
 ///
 /// The CPU devices of Burn have one random stream in a program, and a training seeds it at every

@@ -4,25 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use kiln::Tensor;
 use kiln::model::{InitError, Model, ModelConfig, Observe};
-use kiln_tests::{device, is_slow};
-
-/// A linear congruential generator (Knuth's MMIX constants): the same configurations every time.
-struct Lcg(u64);
-
-impl Lcg {
-    fn next(&mut self) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        self.0 >> 33
-    }
-
-    /// A number in `low..=high`.
-    fn draw(&mut self, low: usize, high: usize) -> usize {
-        low + self.next() as usize % (high - low + 1)
-    }
-}
+use kiln_tests::{Lcg, device, is_slow};
 
 /// The paths and shapes of every layer's output, as they come.
 #[derive(Default)]

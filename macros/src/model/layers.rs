@@ -199,6 +199,7 @@ fn conv2d(rule: &mut Rule) -> Made {
                 .with_padding(#padding)
                 #groups #with_bias
                 .init(device)
+                .into()
         },
         inline: false,
     }

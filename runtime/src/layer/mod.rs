@@ -1,16 +1,37 @@
-//! The layers that a declaration is made of: Burn's own where Burn has them.
+//! The layers that a declaration is made of: Burn's own, or Burn's parameters with a forward pass
+//! by Kiln's [`kernel`](crate::kernel)s.
+//!
+//! The latter hold Burn's layer, are made from it by `into()` and have its parameter paths; on a
+//! device for which there is no kernel they run Burn's code:
+//!
+//! ```
+//! use kiln::Tensor;
+//! use kiln::layer::{Conv2d, Conv2dConfig};
+//!
+//! let device = kiln::device::default_device()?;
+//! let conv: Conv2d = Conv2dConfig::new([1, 16], [3, 3]).init(&device).into();
+//! let output = conv.forward(Tensor::ones([2, 1, 28, 28], &device));
+//! assert_eq!(output.dims(), [2, 16, 26, 26]);
+//! # Ok::<(), kiln::Error>(())
+//! ```
+
+mod conv;
+mod padding;
+mod wrapped;
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
 use burn::tensor::Tensor;
 
 pub use burn::nn::activation::{Relu, Sigmoid, Tanh};
-pub use burn::nn::conv::{Conv2d, Conv2dConfig};
+pub use burn::nn::conv::Conv2dConfig;
 pub use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 pub use burn::nn::{
     BatchNorm, BatchNormConfig, Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear,
     LinearConfig, PaddingConfig2d,
 };
+
+pub use self::conv::Conv2d;
 
 /// Makes one row of each example: `[batch, d1, d2, ..]` to `[batch, d1 * d2 * ..]`.
 #[derive(burn::module::Module, Debug, Default)]

@@ -1,0 +1,150 @@
+//! The planes of a block of images: copied once, then read by every tap.
+
+use super::axis::Axis;
+
+/// The widest vector of any processor, in numbers: what is read in vectors is padded to it.
+pub const WIDEST: usize = 16;
+
+/// Both axes of a correlation.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub rows: Axis,
+    pub columns: Axis,
+}
+
+impl Plan {
+    pub fn new(rows: Axis, columns: Axis) -> Self {
+        Plan { rows, columns }
+    }
+
+    /// The outputs as planes that line up with this plan's.
+    pub fn outputs(&self) -> Plan {
+        Plan::new(self.rows.outputs(), self.columns.outputs())
+    }
+
+    /// Taps of the kernel that are read, per channel.
+    pub fn taps(&self) -> usize {
+        self.rows.taps.len() * self.columns.taps.len()
+    }
+
+    /// Indices into a kernel of `width` columns of the taps, in the order of [`Plan::offsets`].
+    pub fn kernel_indices(&self, width: usize) -> Vec<usize> {
+        let rows = self.rows.taps.iter();
+        rows.flat_map(|row| {
+            let columns = self.columns.taps.iter();
+            columns.map(move |column| row.index * width + column.index)
+        })
+        .collect()
+    }
+
+    /// Numbers in one image of one channel of the source.
+    pub fn source(&self) -> usize {
+        self.rows.source * self.columns.source
+    }
+
+    /// Numbers in the planes of one image and channel.
+    pub fn planes(&self) -> usize {
+        self.rows.planes.len() * self.columns.planes.len() * self.rows.pitch * self.columns.pitch
+    }
+
+    /// How many images are taken at once: as many as `bytes` hold, so that their planes stay in a
+    /// processor's own cache; at least one, at most `most`.
+    pub fn images(&self, channels: usize, bytes: usize, most: usize) -> usize {
+        let image = channels * self.planes() * size_of::<f32>();
+        (bytes / image.max(1)).clamp(1, most.max(1))
+    }
+
+    /// How many positions of a plane of `images` images have an output, those between counted.
+    pub fn positions(&self, images: usize) -> usize {
+        let rows = (images - 1) * self.rows.pitch + self.rows.count;
+        (rows - 1) * self.columns.pitch + self.columns.count
+    }
+
+    /// Length of a plane of `images` images: whatever a tap reads for an output lies in it.
+    fn plane(&self, images: usize) -> usize {
+        let (rows, columns) = (&self.rows, &self.columns);
+        let lines = (images - 1) * rows.pitch + rows.reach.max(rows.pitch);
+        (lines * columns.pitch + columns.reach.saturating_sub(columns.pitch))
+            .next_multiple_of(WIDEST)
+    }
+
+    /// Where each tap of each of `channels` channels begins to read.
+    pub fn offsets(&self, channels: usize, images: usize) -> Vec<usize> {
+        let plane = self.plane(images);
+        let mut offsets = Vec::with_capacity(channels * self.taps());
+        for channel in 0..channels {
+            for row in &self.rows.taps {
+                for column in &self.columns.taps {
+                    let phase = row.plane * self.columns.planes.len() + column.plane;
+                    let planes = self.rows.planes.len() * self.columns.planes.len();
+                    offsets.push(
+                        (channel * planes + phase) * plane
+                            + row.shift * self.columns.pitch
+                            + column.shift,
+                    );
+                }
+            }
+        }
+        offsets
+    }
+
+    /// Copies channels `first..first + channels` of `images` images of `of` channels each from
+    /// `source` into `planes`, `[channel][plane][image][row][column]`, with zeros wherever the
+    /// source has nothing; `slack` zeros follow. Gives the length of a plane.
+    pub fn gather(
+        &self,
+        planes: &mut Vec<f32>,
+        source: &[f32],
+        (first, channels, of): (usize, usize, usize),
+        slack: usize,
+    ) -> usize {
+        let image = of * self.source();
+        let images = source.len() / image;
+        let plane = self.plane(images);
+        let phases = self.rows.planes.len() * self.columns.planes.len();
+        planes.clear();
+        planes.resize(channels * phases * plane + slack, 0.0);
+        for (index, to) in planes
+            .chunks_exact_mut(plane)
+            .take(channels * phases)
+            .enumerate()
+        {
+            let (channel, phase) = (first + index / phases, index % phases);
+            let row_start = self.rows.planes[phase / self.columns.planes.len()];
+            let column_start = self.columns.planes[phase % self.columns.planes.len()];
+            for (image, lines) in source
+                .chunks_exact(image)
+                .zip(to.chunks_mut(self.rows.pitch * self.columns.pitch))
+            {
+                let from = &image[channel * self.source()..][..self.source()];
+                self.lines(lines, from, row_start, column_start);
+            }
+        }
+        plane
+    }
+
+    /// One image of one channel of one plane.
+    fn lines(&self, lines: &mut [f32], from: &[f32], row_start: isize, column_start: isize) {
+        let columns = &self.columns;
+        let skipped = (-column_start).max(0) as usize;
+        let skipped = skipped.div_ceil(columns.step);
+        let Some(start) = columns.read(column_start, skipped) else {
+            return;
+        };
+        for (row, line) in lines.chunks_exact_mut(columns.pitch).enumerate() {
+            let Some(row) = self.rows.read(row_start, row) else {
+                continue;
+            };
+            let from = &from[row * columns.source..][start..columns.source];
+            let to = line.get_mut(skipped..).unwrap_or_default();
+            if columns.step == 1 {
+                let length = from.len().min(to.len());
+                to[..length].copy_from_slice(&from[..length]);
+            } else {
+                for (to, from) in to.iter_mut().zip(from.iter().step_by(columns.step)) {
+                    *to = *from;
+                }
+            }
+        }
+    }
+}

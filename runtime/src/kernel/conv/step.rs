@@ -1,0 +1,91 @@
+//! The convolution on a backend's tensors, and its backward pass.
+
+use burn::backend::tensor::FloatTensor;
+
+use super::Convolution;
+use crate::kernel::host::Host;
+use crate::kernel::pointwise;
+use crate::kernel::record::Step;
+
+/// The output.
+pub fn forward<B: Host>(
+    input: &FloatTensor<B>,
+    kernel: &FloatTensor<B>,
+    bias: Option<&FloatTensor<B>>,
+    convolution: &Convolution,
+) -> FloatTensor<B> {
+    let bias = bias.map(|bias| B::read(bias));
+    let output = convolution.forward(&B::read(input), &B::read(kernel), bias.as_deref());
+    B::make(output, convolution.output(), input)
+}
+
+/// The output, and what its backward pass needs.
+pub fn forward_recorded<B: Host>(
+    input: FloatTensor<B>,
+    kernel: FloatTensor<B>,
+    bias: Option<FloatTensor<B>>,
+    convolution: Convolution,
+) -> (FloatTensor<B>, Convolved<B>) {
+    let output = forward::<B>(&input, &kernel, bias.as_ref(), &convolution);
+    let clipped = convolution.relu.then(|| output.clone());
+    let step = Convolved {
+        input,
+        kernel,
+        clipped,
+        convolution,
+    };
+    (output, step)
+}
+
+/// What the backward pass needs.
+#[derive(Clone, Debug)]
+pub struct Convolved<B: Host> {
+    input: FloatTensor<B>,
+    kernel: FloatTensor<B>,
+    /// The output, where a ReLU followed.
+    clipped: Option<FloatTensor<B>>,
+    convolution: Convolution,
+}
+
+impl<B: Host> Convolved<B> {
+    fn run(self, output: FloatTensor<B>, wanted: [bool; 3]) -> [Option<FloatTensor<B>>; 3] {
+        let Convolved {
+            input,
+            kernel,
+            clipped,
+            convolution,
+        } = self;
+        let output = match clipped {
+            Some(clipped) => B::update(output, |gradient| {
+                pointwise::relu_gradient(gradient, &B::read(&clipped));
+            }),
+            None => output,
+        };
+        let gradient = B::read(&output);
+        let by_input = wanted[0].then(|| {
+            let values = convolution.input_gradient(&gradient, &B::read(&kernel));
+            B::make(values, convolution.input(), &input)
+        });
+        let (mut by_kernel, mut by_bias) = (None, None);
+        if wanted[1] || wanted[2] {
+            let (weights, bias) = convolution.weight_gradients(&B::read(&input), &gradient);
+            let [outputs, ..] = convolution.kernel();
+            by_kernel = wanted[1].then(|| B::make(weights, convolution.kernel(), &input));
+            by_bias = wanted[2].then(|| B::make(bias, [outputs], &input));
+        }
+        [by_input, by_kernel, by_bias]
+    }
+}
+
+impl<B: Host> Step<B, 3> for Convolved<B> {
+    fn gradients(self, output: FloatTensor<B>, wanted: [bool; 3]) -> [Option<FloatTensor<B>>; 3] {
+        self.run(output, wanted)
+    }
+}
+
+impl<B: Host> Step<B, 2> for Convolved<B> {
+    fn gradients(self, output: FloatTensor<B>, wanted: [bool; 2]) -> [Option<FloatTensor<B>>; 2] {
+        let [by_input, by_kernel, _] = self.run(output, [wanted[0], wanted[1], false]);
+        [by_input, by_kernel]
+    }
+}

@@ -1,0 +1,86 @@
+//! Tensors whose numbers lie in this program's memory.
+
+use std::borrow::Cow;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, TensorMetadata};
+use burn::tensor::{Shape, TensorData};
+
+/// A backend that computes where the program runs. Its tensors here are single precision.
+pub trait Host: Backend {
+    /// The numbers, row by row; copied where they lie in another order.
+    fn read(tensor: &FloatTensor<Self>) -> Cow<'_, [f32]>;
+
+    /// Changes the numbers in place where nobody else holds them, else a copy of them.
+    fn update(tensor: FloatTensor<Self>, change: impl FnOnce(&mut [f32])) -> FloatTensor<Self>;
+
+    /// A tensor of these numbers, where `like` is.
+    fn make(
+        values: Vec<f32>,
+        shape: impl Into<Shape>,
+        like: &FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        Self::float_from_data(TensorData::new(values, shape), &like.device())
+    }
+}
+
+#[cfg(feature = "flex")]
+impl Host for burn::backend::Flex {
+    fn read(tensor: &FloatTensor<Self>) -> Cow<'_, [f32]> {
+        match tensor.as_slice::<f32>() {
+            Some(values) => Cow::Borrowed(values),
+            None => {
+                let copy = tensor.to_contiguous();
+                Cow::Owned(copy.as_slice::<f32>().unwrap_or_default().to_vec())
+            }
+        }
+    }
+
+    fn update(mut tensor: FloatTensor<Self>, change: impl FnOnce(&mut [f32])) -> FloatTensor<Self> {
+        let whole = tensor.as_slice::<f32>().map(<[f32]>::len);
+        if whole == Some(tensor.storage::<f32>().len())
+            && let Some(values) = tensor.try_storage_mut()
+        {
+            change(values);
+            return tensor;
+        }
+        let mut values = Self::read(&tensor).into_owned();
+        change(&mut values);
+        Self::make(values, tensor.shape(), &tensor)
+    }
+}
+
+#[cfg(feature = "ndarray")]
+#[allow(deprecated)] // Upstream, in favour of flex; supported here all the same.
+impl Host for burn::backend::NdArray {
+    fn read(tensor: &FloatTensor<Self>) -> Cow<'_, [f32]> {
+        use burn::backend::ndarray::NdArrayTensor;
+        let NdArrayTensor::F32(storage) = tensor else {
+            return Cow::Borrowed(&[]);
+        };
+        let view = storage.view();
+        match view.to_slice() {
+            Some(values) => Cow::Borrowed(values),
+            None => Cow::Owned(view.iter().copied().collect()),
+        }
+    }
+
+    fn update(tensor: FloatTensor<Self>, change: impl FnOnce(&mut [f32])) -> FloatTensor<Self> {
+        use burn::backend::ndarray::{NdArrayStorage, NdArrayTensor};
+        match tensor {
+            NdArrayTensor::F32(NdArrayStorage::Owned(mut array))
+                if array.is_unique() && array.is_standard_layout() =>
+            {
+                if let Some(values) = array.as_slice_mut() {
+                    change(values);
+                }
+                array.into()
+            }
+            tensor => {
+                let mut values = Self::read(&tensor).into_owned();
+                change(&mut values);
+                Self::make(values, tensor.shape(), &tensor)
+            }
+        }
+    }
+}
