@@ -7,7 +7,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
 use super::dim::{Dim, Shape};
-use super::ir::{Block, Callee, Field, FieldKind, Loss, Network, OpKind, Var};
+use super::ir::{Block, Callee, Field, FieldKind, Loss, Network, Op, OpKind, Row, Var};
 use crate::syntax::Config;
 
 /// The whole expansion.
@@ -395,7 +395,7 @@ impl Writer<'_> {
             Var(n) => Ident::new(&format!("v{n}"), Span::mixed_site()),
         };
         // Called once for each use, in order.
-        let mut take = |var: Var| {
+        let take = |uses: &mut Vec<Var>, var: Var| {
             uses.pop();
             let name = local(var);
             if uses.contains(&var) {
@@ -405,26 +405,49 @@ impl Writer<'_> {
             }
         };
         let mut code = TokenStream::new();
-        for op in &block.ops {
+        let mut ops = block.ops.iter().peekable();
+        while let Some(op) = ops.next() {
             let (out, rank) = (local(op.out), op.rank);
             let (value, seen) = match &op.kind {
                 OpKind::Layer { callee, input, row } => {
-                    let input = take(*input);
-                    let path = row.path.join(".");
+                    let input = take(&mut uses, *input);
+                    let see = |row: &Row, value: &Ident| {
+                        let path = row.path.join(".");
+                        quote!(::kiln::model::Observe::see(observer, #path, &#value);)
+                    };
                     let call = match callee {
                         Callee::Field(field) => {
                             let field = &block.fields[*field].ident;
+                            // A ReLU that nothing else shares its input with joins the layer
+                            // before it, unless somebody looks at that layer.
+                            if let Some((relu, next)) =
+                                ops.peek().and_then(|next| relu_of(next, op))
+                                && !uses[..uses.len() - 1].contains(&op.out)
+                            {
+                                uses.pop();
+                                ops.next();
+                                let seen = see(row, &out);
+                                let (after, next_seen) = (local(next), see(relu, &local(next)));
+                                code.extend(quote! {
+                                    let #after: ::kiln::Tensor<#rank> = if <O as ::kiln::model::Observe>::LOOKS {
+                                        let #out: ::kiln::Tensor<#rank> = self.#field.forward(#input);
+                                        #seen
+                                        ::kiln::layer::Relu::new().forward(#out)
+                                    } else {
+                                        self.#field.forward_relu(#input)
+                                    };
+                                    #next_seen
+                                });
+                                continue;
+                            }
                             quote!(self.#field.forward(#input))
                         }
                         Callee::Inline(layer) => quote!(#layer.forward(#input)),
                     };
-                    (
-                        call,
-                        Some(quote!(::kiln::model::Observe::see(observer, #path, &#out);)),
-                    )
+                    (call, Some(see(row, &out)))
                 }
                 OpKind::Repeat { field, input } => {
-                    let input = take(*input);
+                    let input = take(&mut uses, *input);
                     let field = &block.fields[*field];
                     let (ident, path) = (&field.ident, field.path.join("."));
                     let call = quote! {
@@ -436,13 +459,13 @@ impl Writer<'_> {
                     (call, None)
                 }
                 OpKind::Add(a, b) => {
-                    let (a, b) = (take(*a), take(*b));
+                    let (a, b) = (take(&mut uses, *a), take(&mut uses, *b));
                     (quote!(#a.add(#b)), None)
                 }
             };
             code.extend(quote!(let #out: ::kiln::Tensor<#rank> = #value; #seen));
         }
-        let result = take(result);
+        let result = take(&mut uses, result);
         quote!(#code #result)
     }
 
@@ -542,6 +565,20 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+/// The layers that can take the ReLU behind them into their own pass: they have `forward_relu`.
+const WITH_RELU: &[&str] = &["conv2d"];
+
+/// The row and the result of `next`, if it is a ReLU of what `op` gives, and `op` can take it in.
+fn relu_of<'a>(next: &'a Op, op: &Op) -> Option<(&'a Row, Var)> {
+    let (OpKind::Layer { row: first, .. }, OpKind::Layer { input, row, .. }) =
+        (&op.kind, &next.kind)
+    else {
+        return None;
+    };
+    let joins = WITH_RELU.contains(&first.layer.as_str()) && row.layer == "relu";
+    (joins && *input == op.out).then_some((row, next.out))
 }
 
 /// `vec![16, 28, 28]`

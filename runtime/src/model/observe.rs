@@ -7,6 +7,10 @@ use super::path::Path;
 
 /// Sees the output of every layer in the order in which they run.
 pub trait Observe {
+    /// Whether anybody looks. If not, a layer may join the next one in a single pass; the numbers
+    /// are the same.
+    const LOOKS: bool = true;
+
     /// `value` is what the layer at `path` gave; within a `repeat` the path is relative to what
     /// [`enter`](Self::enter) named.
     fn see<const D: usize>(&mut self, path: &str, value: &Tensor<D>);
@@ -20,6 +24,8 @@ pub trait Observe {
 
 /// Nobody looks; this costs nothing.
 impl Observe for () {
+    const LOOKS: bool = false;
+
     fn see<const D: usize>(&mut self, _path: &str, _value: &Tensor<D>) {}
 }
 
