@@ -1,7 +1,7 @@
 //! Every kernel equals Burn's own operation, gradients included, over random shapes.
 
 use kiln::burn::tensor::ops::ConvOptions;
-use kiln::burn::tensor::{Distribution, module};
+use kiln::burn::tensor::{Distribution, FloatDType, module};
 use kiln::{Device, Int, Tensor, kernel};
 use kiln_tests::{Lcg, device, is_slow, lock};
 
@@ -101,5 +101,92 @@ fn a_convolution_equals_burns() {
         if let (Some(ours), Some(burns)) = (ours.3, burns.3) {
             assert_close(&format!("gradient by the bias of {what}"), ours, burns);
         }
+    }
+}
+
+/// Two convolutions with a square between, and the mean square of what they give: smooth, so that
+/// its gradient has a derivative everywhere.
+struct Smooth<'a> {
+    input: &'a Tensor<4>,
+    options: &'a ConvOptions<2>,
+}
+
+type Convolve = fn(Tensor<4>, Tensor<4>, Option<Tensor<1>>, ConvOptions<2>) -> Tensor<4>;
+
+impl Smooth<'_> {
+    fn loss(&self, [first, second]: [Tensor<4>; 2], convolve: Convolve) -> Tensor<1> {
+        let run = |x, w| convolve(x, w, None, self.options.clone());
+        let hidden = run(self.input.clone(), first);
+        run(hidden.powi_scalar(2), second).powi_scalar(2).mean()
+    }
+
+    /// The derivative of the loss along `along`.
+    fn tangent(
+        &self,
+        [first, second]: [Tensor<4>; 2],
+        along: [Tensor<4>; 2],
+        convolve: Convolve,
+    ) -> Tensor<1> {
+        let run = |x, w| convolve(x, w, None, self.options.clone());
+        let [along_first, along_second] = along;
+        let hidden = run(self.input.clone(), first);
+        let hidden_along = run(self.input.clone(), along_first);
+        let squared_along = hidden.clone() * hidden_along * 2.0;
+        let squared = hidden.powi_scalar(2);
+        let output = run(squared.clone(), second.clone());
+        let output_along = run(squared_along, second) + run(squared, along_second);
+        (output * output_along * 2.0).mean()
+    }
+}
+
+/// A tangent pass through the kernels, differentiated once, is a Hessian product: it equals the
+/// same with Burn's own convolution, and central differences of Burn's gradients in double
+/// precision.
+#[test]
+fn a_tangent_through_convolutions_gives_hessian_products() {
+    let _lock = lock();
+    let device = device().autodiff();
+    device.seed(3);
+    let input = random([3, 2, 7, 6], &device);
+    let options = ConvOptions::new([2, 1], [1, 1], [1, 1], 1);
+    let smooth = Smooth {
+        input: &input,
+        options: &options,
+    };
+    let weights = || [random([4, 2, 3, 3], &device), random([3, 4, 2, 3], &device)];
+    let (weights, along) = (weights(), weights());
+    let product = |convolve| {
+        let leaves = weights.clone().map(Tensor::require_grad);
+        let tangent = smooth.tangent(leaves.clone(), along.clone(), convolve);
+        let gradients = tangent.backward();
+        leaves.map(|leaf| leaf.grad(&gradients).unwrap())
+    };
+    let (ours, burns) = (product(kernel::conv2d), product(module::conv2d));
+    for (ours, burns) in ours.clone().into_iter().zip(burns) {
+        assert_close("Hessian product", ours, burns);
+    }
+    if is_slow() {
+        return; // No double precision there.
+    }
+    let double = |tensor: &Tensor<4>| tensor.clone().cast(FloatDType::F64);
+    let input = double(&input);
+    let smooth = Smooth {
+        input: &input,
+        options: &options,
+    };
+    let gradient = |step: f64| {
+        let at = |(weights, along): (&Tensor<4>, &Tensor<4>)| {
+            (double(weights) + double(along) * step)
+                .detach()
+                .require_grad()
+        };
+        let leaves = [0, 1].map(|index| at((&weights[index], &along[index])));
+        let gradients = smooth.loss(leaves.clone(), module::conv2d).backward();
+        leaves.map(|leaf| leaf.grad(&gradients).unwrap())
+    };
+    const STEP: f64 = 1e-4;
+    for ((ours, above), below) in ours.into_iter().zip(gradient(STEP)).zip(gradient(-STEP)) {
+        let differences = (above - below) / (2.0 * STEP);
+        assert_close("Hessian product by differences", ours, differences);
     }
 }

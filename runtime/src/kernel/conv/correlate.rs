@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::planes::{Plan, WIDEST};
+use super::planes::{Plan, Planes, WIDEST};
 
 /// Bytes of planes that are worked on at once; they, the weights and the sums stay in a
 /// processor's own cache.
@@ -58,30 +58,51 @@ pub fn pack(
 /// `[images, outputs, height, width]`. What the plan does not write stays.
 pub fn correlate(to: &mut [f32], source: &[f32], correlation: &Correlation) {
     let Correlation { plan, channels, .. } = *correlation;
-    let image = (
-        channels.0 * plan.source(),
-        channels.1 * correlation.written.0 * correlation.written.1,
-    );
-    let batch = source.len() / image.0;
-    let share = batch.div_ceil(4 * rayon::current_num_threads());
+    let area = correlation.written.0 * correlation.written.1;
+    let image = channels.0 * plan.source();
+    let batch = source.len() / image;
+    let threads = rayon::current_num_threads();
+    let share = batch.div_ceil(4 * threads);
     let images = plan.images(channels.0 / correlation.groups, BLOCK, share.min(8));
-    to.par_chunks_mut(images * image.1)
-        .zip(source.par_chunks(images * image.0))
-        .for_each_init(Scratch::default, |scratch, (to, source)| {
-            correlation.block(scratch, to, source);
+    // How the work is split changes no sum: each output has its own, in the order of the taps.
+    let range = if correlation.groups == 1 && batch < threads {
+        channels
+            .1
+            .div_ceil(threads.div_ceil(batch))
+            .next_multiple_of(8)
+    } else {
+        channels.1
+    };
+    let blocks = to.chunks_mut(images * channels.1 * area);
+    let tasks: Vec<_> = blocks
+        .zip(source.chunks(images * image))
+        .flat_map(|(to, source)| {
+            let ranges = to.chunks_mut(if range < channels.1 {
+                range * area
+            } else {
+                to.len()
+            });
+            let ranges = ranges.enumerate();
+            ranges.map(move |(index, to)| (index * range, to, source))
+        })
+        .collect();
+    tasks
+        .into_par_iter()
+        .for_each_init(Scratch::default, |scratch, (first, to, source)| {
+            correlation.block(scratch, first, to, source);
         });
 }
 
 /// What a thread works with.
 #[derive(Default)]
 struct Scratch {
-    planes: Vec<f32>,
+    planes: Planes,
     sums: Vec<f32>,
 }
 
 impl Correlation<'_> {
-    /// A few images.
-    fn block(&self, scratch: &mut Scratch, to: &mut [f32], source: &[f32]) {
+    /// The outputs of a few images from the output `start` on.
+    fn block(&self, scratch: &mut Scratch, start: usize, to: &mut [f32], source: &[f32]) {
         let plan = self.plan;
         let channels = self.channels.0 / self.groups;
         let outputs = self.channels.1 / self.groups;
@@ -91,16 +112,18 @@ impl Correlation<'_> {
         let group_weights = outputs.next_multiple_of(width) * offsets.len();
         let positions = plan.positions(images);
         let line = positions + LONGEST;
+        let shown = to.len() / (images * self.written.0 * self.written.1);
         scratch.sums.resize(width * line, 0.0);
         for (group, weights) in self.packed.chunks_exact(group_weights).enumerate() {
             let of = (group * channels, channels, self.channels.0);
             plan.gather(&mut scratch.planes, source, of, LONGEST);
-            for (block, weights) in weights.chunks_exact(offsets.len() * width).enumerate() {
-                let first = block * width;
+            let blocks = weights.chunks_exact(offsets.len() * width);
+            let end = outputs.min(start + shown);
+            for (weights, first) in blocks.skip(start / width).zip((start..end).step_by(width)) {
                 let sums = SumsOf {
                     weights,
                     offsets: &offsets,
-                    planes: &scratch.planes,
+                    planes: &scratch.planes.numbers,
                     positions,
                     line,
                     sums: &mut scratch.sums,
@@ -110,27 +133,26 @@ impl Correlation<'_> {
                     4 => Arch::new().dispatch(Sums::<4, 6>(sums)),
                     _ => Arch::new().dispatch(Sums::<2, 8>(sums)),
                 }
-                for (output, sums) in (first..outputs).zip(scratch.sums.chunks_exact(line)) {
-                    self.write(to, group * outputs + output, sums);
+                for (output, sums) in (first..end).zip(scratch.sums.chunks_exact(line)) {
+                    let bias = self.bias.map_or(0.0, |bias| bias[group * outputs + output]);
+                    let at = (group * outputs + output - start, shown);
+                    Arch::new().dispatch(|| self.write(to, at, bias, sums));
                 }
             }
         }
     }
 
-    /// Writes the sums of one output channel, those between the lines left out.
-    fn write(&self, to: &mut [f32], output: usize, sums: &[f32]) {
+    /// Writes the sums of one of `shown` output channels, those between the lines left out.
+    #[inline(always)] // Into the dispatch, for its vectors.
+    fn write(&self, to: &mut [f32], (output, shown): (usize, usize), bias: f32, sums: &[f32]) {
         let (rows, columns) = (&self.plan.rows, &self.plan.columns);
         let (height, width) = self.written;
-        let bias = self.bias.map_or(0.0, |bias| bias[output]);
         let finish = |sum: f32| {
             let sum = sum + bias;
             // NaN stays NaN.
             if self.relu && sum < 0.0 { 0.0 } else { sum }
         };
-        for (image, to) in to
-            .chunks_exact_mut(self.channels.1 * height * width)
-            .enumerate()
-        {
+        for (image, to) in to.chunks_exact_mut(shown * height * width).enumerate() {
             let to = &mut to[output * height * width..][..height * width];
             let lines = to.chunks_exact_mut(width);
             let lines = lines.skip(rows.written.0).step_by(rows.written.1);

@@ -5,6 +5,14 @@ use super::axis::Axis;
 /// The widest vector of any processor, in numbers: what is read in vectors is padded to it.
 pub const WIDEST: usize = 16;
 
+/// Planes as [`Plan::gather`] lays them out, to be filled again and again.
+#[derive(Default)]
+pub struct Planes {
+    pub numbers: Vec<f32>,
+    /// Channels and images: with the plan they say where the zeros lie.
+    layout: (usize, usize),
+}
+
 /// Both axes of a correlation.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -90,10 +98,11 @@ impl Plan {
 
     /// Copies channels `first..first + channels` of `images` images of `of` channels each from
     /// `source` into `planes`, `[channel][plane][image][row][column]`, with zeros wherever the
-    /// source has nothing; `slack` zeros follow. Gives the length of a plane.
+    /// source has nothing; `slack` zeros follow. Gives the length of a plane. `planes` is new
+    /// or was gathered by this plan.
     pub fn gather(
         &self,
-        planes: &mut Vec<f32>,
+        planes: &mut Planes,
         source: &[f32],
         (first, channels, of): (usize, usize, usize),
         slack: usize,
@@ -102,9 +111,15 @@ impl Plan {
         let images = source.len() / image;
         let plane = self.plane(images);
         let phases = self.rows.planes.len() * self.columns.planes.len();
-        planes.clear();
-        planes.resize(channels * phases * plane + slack, 0.0);
+        if planes.layout != (channels, images) {
+            planes.layout = (channels, images);
+            planes.numbers.clear();
+            planes
+                .numbers
+                .resize(channels * phases * plane + slack, 0.0);
+        }
         for (index, to) in planes
+            .numbers
             .chunks_exact_mut(plane)
             .take(channels * phases)
             .enumerate()

@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::planes::{Plan, WIDEST};
+use super::planes::{Plan, Planes, WIDEST};
 
 /// Bytes of planes that are worked on at once.
 const BLOCK: usize = 384 << 10;
@@ -125,9 +125,9 @@ impl Weights<'_> {
         let mut at = 0;
         while at < count {
             let dots = Dots {
-                gradient: &outputs[at * line..],
+                gradient: &outputs.numbers[at * line..],
                 line,
-                planes,
+                planes: &planes.numbers,
                 offsets,
                 length: steps,
                 sums: &mut sums[at * (taps + 1)..],
@@ -145,8 +145,8 @@ impl Weights<'_> {
 /// What a thread works with.
 #[derive(Default)]
 struct Scratch {
-    planes: Vec<f32>,
-    outputs: Vec<f32>,
+    planes: Planes,
+    outputs: Planes,
     offsets: Vec<usize>,
 }
 
