@@ -143,6 +143,25 @@ impl Axis {
         }
     }
 
+    /// The same with a plane for each tap, in which it reads with shift 0: a line is as short as
+    /// can be, and the source is copied once for each tap. Both axes so are the patches of the
+    /// field's `im2col`.
+    pub fn patches(&self) -> Axis {
+        let start = |tap: &Tap| self.planes[tap.plane] + (tap.shift * self.step) as isize;
+        let taps = self.taps.iter().enumerate().map(|(plane, tap)| Tap {
+            index: tap.index,
+            plane,
+            shift: 0,
+        });
+        Axis {
+            planes: self.taps.iter().map(start).collect(),
+            taps: taps.collect(),
+            pitch: self.count,
+            reach: self.count,
+            ..*self
+        }
+    }
+
     /// The source index of position `at` of a plane, where there is one.
     pub fn read(&self, plane: isize, at: usize) -> Option<usize> {
         let index = plane + (at * self.step) as isize;

@@ -92,6 +92,7 @@ impl Convolution {
         Plan::new(
             self.rows.forward(self.output.0),
             self.columns.forward(self.output.1),
+            self.channels.1 / self.groups,
         )
     }
 
@@ -129,7 +130,7 @@ impl Convolution {
         let mut input = vec![0.0; self.input().iter().product()];
         for rows in self.rows.backward(self.output.0) {
             for columns in self.columns.backward(self.output.1) {
-                let plan = Plan::new(rows.clone(), columns);
+                let plan = Plan::new(rows.clone(), columns, channels);
                 let indices = plan.kernel_indices(width);
                 let taps = outputs * indices.len();
                 let mut packed = Vec::new();
