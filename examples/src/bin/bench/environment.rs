@@ -14,6 +14,7 @@ pub fn describe(
     rounds: usize,
     batch: usize,
     quick: bool,
+    load: Option<f64>,
 ) -> Value {
     let about = |contender: Contender| {
         let mut all = processes.iter();
@@ -30,11 +31,18 @@ pub fn describe(
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
         "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         "optimized": !cfg!(debug_assertions),
+        "load_before": load,
         "threads": threads,
         "rounds": rounds,
         "batch": batch,
         "quick": quick,
     })
+}
+
+/// How many threads wanted a processor over the last minute, on average, where the system tells it.
+pub fn load() -> Option<f64> {
+    let known = fs::read_to_string("/proc/loadavg").ok()?;
+    known.split(' ').next()?.parse().ok()
 }
 
 /// The processor's name, where the system tells it.

@@ -18,6 +18,9 @@ use crate::{environment, ndarray, table};
 /// Steps after which the memory of a training is taken to be at its peak.
 const MEMORY_STEPS: usize = 5;
 
+/// The load above which ratios are not to be trusted.
+const BUSY: f64 = 1.0;
+
 /// Measures what `options` ask for.
 pub fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     options.check()?;
@@ -26,6 +29,8 @@ pub fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>
         file.map_err(|error| format!("cannot write {}: {error}", path.display()))
     });
     let mut json = json.transpose()?;
+    // Asked first: what is built or started below would count.
+    let load = environment::load();
     let mut results = Results::default();
     let (launcher, mut processes) = start(options, &mut results)?;
     let environment = environment::describe(
@@ -34,8 +39,9 @@ pub fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>
         options.rounds,
         options.batch,
         options.quick,
+        load,
     );
-    introduce(options, &processes, &results, out)?;
+    introduce(options, &processes, &results, load, out)?;
     compare(options, &mut processes, &mut results, out)?;
     check_identical(options, &mut processes, &mut results);
     accumulate(options, &launcher, &mut processes, &mut results, out)?;
@@ -119,6 +125,7 @@ fn introduce(
     options: &Options,
     processes: &[Process],
     results: &Results,
+    load: Option<f64>,
     out: &mut impl Write,
 ) -> Result<(), Box<dyn Error>> {
     let Options {
@@ -143,6 +150,13 @@ fn introduce(
     }
     for absent in &results.absent {
         writeln!(out, "not measured: {absent}")?;
+    }
+    if let Some(load) = load.filter(|&load| load > BUSY) {
+        writeln!(
+            out,
+            "The machine is busy (load {load}). PyTorch's threads wait for each other in a loop and \
+             lose most by that: ratios to it mean little."
+        )?;
     }
     if cfg!(debug_assertions) {
         writeln!(out, "This is a debug build: its times mean nothing.")?;
