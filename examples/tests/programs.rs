@@ -195,3 +195,110 @@ fn an_unknown_device_is_refused_by_name() {
         "{error}"
     );
 }
+
+fn bench(folder: &Path, arguments: &[&str]) -> Output {
+    run(env!("CARGO_BIN_EXE_bench"), folder, arguments)
+}
+
+#[test]
+fn bench_measures_what_is_there_and_names_every_ratio() {
+    let folder = folder("measures");
+    let quick = ["--quick", "--rounds", "1", "--batch", "8", "--no-ndarray"];
+    let rest = ["--python", "./no-such-python", "--json", "speed.json"];
+    let only: &[&str] = if is_slow() { &["--only", "mlp_*"] } else { &[] };
+    let output = bench(&folder, &[&quick[..], &rest, only].concat());
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for part in [
+        "not measured: ndarray: left out by --no-ndarray",
+        "not measured: pytorch: cannot run ./no-such-python",
+        "pip install torch",
+        "training step",
+        "declared and by hand: the same bits",
+    ] {
+        assert!(printed.contains(part), "no {part:?} in\n{printed}");
+    }
+
+    let result = std::fs::read_to_string(folder.join("speed.json")).unwrap();
+    let result: Value = serde_json::from_str(&result).unwrap();
+    assert_eq!(result["identical"], true);
+    assert!(result["environment"]["cpu"].is_string(), "{result}");
+    let fast: &[&str] = if is_slow() {
+        &[]
+    } else {
+        &[
+            "declared_vs_handwritten_cnn",
+            "cnn_step_vs_burn",
+            "resnet20_step_vs_burn",
+            "transformer_step_vs_burn",
+            "transformer_infer_vs_burn",
+            "cnn_ms_per_image_at_128_vs_32",
+        ]
+    };
+    for name in [&["declared_vs_handwritten_mlp", "mlp_step_vs_burn"], fast].concat() {
+        assert!(result[name].as_f64().unwrap() > 0.0, "{name} in {result}");
+        assert!(printed.contains(name), "no {name} in\n{printed}");
+    }
+    assert!(result["ms"]["mlp_infer"]["declared"].as_f64().unwrap() > 0.0);
+    assert!(result["mlp_step_vs_pytorch"].is_null());
+}
+
+#[test]
+fn bench_says_what_is_wrong_with_its_flags() {
+    let folder = folder("bench-flags");
+    let cases: [(&[&str], &str); 5] = [
+        (&["--rounds", "0"], "--rounds is at least 1, found 0"),
+        (&["--threads", "0"], "--threads is at least 1, found 0"),
+        (&["--batch", "9000"], "--batch is at most 8192"),
+        (
+            &["--only", "cnn"],
+            "--only cnn matches nothing; there are mlp_step,",
+        ),
+        (
+            &["--json", "no/such/folder.json"],
+            "cannot write no/such/folder.json",
+        ),
+    ];
+    for (arguments, reason) in cases {
+        let output = bench(&folder, arguments);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert!(
+            error.starts_with("error: ") && error.contains(reason),
+            "{error}"
+        );
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    assert_eq!(bench(&folder, &["--round", "3"]).status.code(), Some(2));
+}
+
+/// A contender that dies must not take the others with it, nor pass for one that is not there.
+#[cfg(unix)]
+#[test]
+fn bench_tells_why_a_contender_died_and_measures_the_rest() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = folder("dies");
+    let script =
+        "#!/bin/sh\necho '{\"version\": \"0\"}'\nread line\necho out of luck >&2\nexit 3\n";
+    let python = folder.join("python");
+    std::fs::write(&python, script).unwrap();
+    std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let quick = ["--quick", "--rounds", "1", "--batch", "8", "--no-ndarray"];
+    let rest = [
+        "--only",
+        "mlp_*",
+        "--python",
+        "./python",
+        "--json",
+        "speed.json",
+    ];
+    let output = bench(&folder, &[quick, rest].concat());
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    let reason = "pytorch mlp_step: the process ended (exit status: 3): out of luck";
+    assert!(error.contains(reason), "{error}");
+    let result = std::fs::read_to_string(folder.join("speed.json")).unwrap();
+    let result: Value = serde_json::from_str(&result).unwrap();
+    assert!(result["mlp_infer_vs_burn"].is_number(), "{result}");
+}

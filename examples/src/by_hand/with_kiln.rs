@@ -1,0 +1,24 @@
+//! The networks with the layers that a declaration is made of.
+
+mod layers {
+    pub use crate::by_hand::attention::causal_attention;
+    pub use kiln::burn::nn::{Embedding, EmbeddingConfig};
+    pub use kiln::layer::{
+        BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Gelu, GlobalAvgPool, LayerNorm,
+        LayerNormConfig, Linear, LinearConfig, MaxPool2d, MaxPool2dConfig, PaddingConfig2d, Relu,
+    };
+}
+
+#[path = "cnn.rs"]
+mod cnn;
+#[path = "mlp.rs"]
+mod mlp;
+#[path = "resnet20.rs"]
+mod resnet20;
+#[path = "transformer.rs"]
+mod transformer;
+
+pub use cnn::Cnn;
+pub use mlp::Mlp;
+pub use resnet20::ResNet20;
+pub use transformer::Transformer;
