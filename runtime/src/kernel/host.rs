@@ -12,7 +12,15 @@ pub trait Host: Backend {
     fn read(tensor: &FloatTensor<Self>) -> Cow<'_, [f32]>;
 
     /// Changes the numbers in place where nobody else holds them, else a copy of them.
-    fn update(tensor: FloatTensor<Self>, change: impl FnOnce(&mut [f32])) -> FloatTensor<Self>;
+    fn update(tensor: FloatTensor<Self>, change: impl FnOnce(&mut [f32])) -> FloatTensor<Self> {
+        Self::change(tensor, change).0
+    }
+
+    /// As [`update`](Self::update), with what `change` gives.
+    fn change<R>(
+        tensor: FloatTensor<Self>,
+        change: impl FnOnce(&mut [f32]) -> R,
+    ) -> (FloatTensor<Self>, R);
 
     /// A tensor of these numbers, where `like` is.
     fn make(
@@ -36,17 +44,20 @@ impl Host for burn::backend::Flex {
         }
     }
 
-    fn update(mut tensor: FloatTensor<Self>, change: impl FnOnce(&mut [f32])) -> FloatTensor<Self> {
+    fn change<R>(
+        mut tensor: FloatTensor<Self>,
+        change: impl FnOnce(&mut [f32]) -> R,
+    ) -> (FloatTensor<Self>, R) {
         let whole = tensor.as_slice::<f32>().map(<[f32]>::len);
         if whole == Some(tensor.storage::<f32>().len())
             && let Some(values) = tensor.try_storage_mut()
         {
-            change(values);
-            return tensor;
+            let result = change(values);
+            return (tensor, result);
         }
         let mut values = Self::read(&tensor).into_owned();
-        change(&mut values);
-        Self::make(values, tensor.shape(), &tensor)
+        let result = change(&mut values);
+        (Self::make(values, tensor.shape(), &tensor), result)
     }
 }
 
@@ -65,22 +76,21 @@ impl Host for burn::backend::NdArray {
         }
     }
 
-    fn update(tensor: FloatTensor<Self>, change: impl FnOnce(&mut [f32])) -> FloatTensor<Self> {
+    fn change<R>(
+        mut tensor: FloatTensor<Self>,
+        change: impl FnOnce(&mut [f32]) -> R,
+    ) -> (FloatTensor<Self>, R) {
         use burn::backend::ndarray::{NdArrayStorage, NdArrayTensor};
-        match tensor {
-            NdArrayTensor::F32(NdArrayStorage::Owned(mut array))
-                if array.is_unique() && array.is_standard_layout() =>
-            {
-                if let Some(values) = array.as_slice_mut() {
-                    change(values);
-                }
-                array.into()
-            }
-            tensor => {
-                let mut values = Self::read(&tensor).into_owned();
-                change(&mut values);
-                Self::make(values, tensor.shape(), &tensor)
-            }
+        if let NdArrayTensor::F32(NdArrayStorage::Owned(array)) = &mut tensor
+            && array.is_unique()
+            && array.is_standard_layout()
+            && let Some(values) = array.as_slice_mut()
+        {
+            let result = change(values);
+            return (tensor, result);
         }
+        let mut values = Self::read(&tensor).into_owned();
+        let result = change(&mut values);
+        (Self::make(values, tensor.shape(), &tensor), result)
     }
 }

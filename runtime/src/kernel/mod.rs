@@ -33,6 +33,8 @@ mod host;
 mod pointwise;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod record;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+pub(crate) mod update;
 
 mod api;
 

@@ -6,6 +6,10 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, FloatDType, Tensor};
 
+use crate::device;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+use crate::kernel::update;
+
 /// PyTorch's guard against a division by zero.
 const EPSILON: f64 = 1e-6;
 
@@ -41,6 +45,15 @@ pub fn clip_global_norm<M: Module>(
     // Written as a comparison because backends differ in what the smaller of 1 and NaN is.
     let within = scale.clone().greater_scalar(1.0);
     let scale = scale.mask_fill(within, 1.0);
+    let scale = if device::is_host(&scale.device()) {
+        // Reading it waits for nothing, and most steps of most runs are not clipped.
+        match scale.into_scalar::<f64>() {
+            1.0 => return grads,
+            scale => Scale::Number(scale),
+        }
+    } else {
+        Scale::Tensor(scale)
+    };
     let mut scaling = Scaling {
         scale,
         grads,
@@ -64,7 +77,7 @@ impl ModuleVisitor for Norm<'_> {
         if !self.met.insert(param.id) {
             return;
         }
-        let squares = in_single(grad).square().sum();
+        let squares = sum_of_squares(grad);
         self.squares = Some(match self.squares.take() {
             Some(sum) => {
                 let device = sum.device();
@@ -75,6 +88,14 @@ impl ModuleVisitor for Norm<'_> {
     }
 }
 
+fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    if update::fits([&tensor]) {
+        return update::squares(tensor);
+    }
+    in_single(tensor).square().sum()
+}
+
 /// Half precision ends at 65504, and the square of 256 is beyond it.
 fn in_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     match tensor.dtype() {
@@ -83,8 +104,13 @@ fn in_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     }
 }
 
+enum Scale {
+    Number(f64),
+    Tensor(Tensor<1>),
+}
+
 struct Scaling {
-    scale: Tensor<1>,
+    scale: Scale,
     grads: GradientsParams,
     scaled: GradientsParams,
 }
@@ -94,11 +120,13 @@ impl ModuleVisitor for Scaling {
         let Some(grad) = self.grads.remove::<D>(param.id) else {
             return;
         };
-        let scale = self
-            .scale
-            .clone()
-            .to_device(&grad.device())
-            .cast(grad.dtype());
-        self.scaled.register(param.id, grad * scale.reshape([1; D]));
+        let scaled = match &self.scale {
+            Scale::Number(scale) => grad.mul_scalar(*scale),
+            Scale::Tensor(scale) => {
+                let scale = scale.clone().to_device(&grad.device()).cast(grad.dtype());
+                grad * scale.reshape([1; D])
+            }
+        };
+        self.scaled.register(param.id, scaled);
     }
 }

@@ -3,7 +3,8 @@
 //! [`optimizer!`](crate::optimizer) turns a declaration into a configuration that implements
 //! [`Optimizer`]. Its [`Recipe`] is the declaration with every number filled in: plain data.
 //! [`Optimizer::init`] checks the recipe against a model and gives the [`Updater`] that steps it.
-//! The update rules themselves are Burn's, never written again here.
+//! The update rules are Burn's. On the processor each takes its step in one pass over a parameter,
+//! with Burn's numbers and Burn's record of its state.
 //!
 //! ```
 //! use kiln::optim::Optimizer;
@@ -29,6 +30,8 @@
 
 mod clip;
 mod error;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod one_pass;
 mod recipe;
 mod target;
 mod update;

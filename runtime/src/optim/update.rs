@@ -1,4 +1,4 @@
-//! The update rules: each is Burn's own optimizer, with its numbers checked.
+//! The update rules: each is Burn's optimizer, with its numbers checked.
 
 use std::fmt;
 
@@ -8,6 +8,8 @@ use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
 use serde::{Deserialize, Serialize};
 
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+use super::one_pass;
 use super::{OptimizerError, Rule};
 
 /// An update rule. `g` is the gradient of a parameter `w`, `γ` the learning rate.
@@ -150,47 +152,70 @@ impl Update {
                 nesterov,
                 weight_decay,
             } => {
-                let momentum = (momentum != 0.0).then(|| {
+                let config = (momentum != 0.0).then(|| {
                     // Burn's default of 0.1 for the dampening is nobody else's.
                     MomentumConfig::new()
                         .with_momentum(momentum)
                         .with_dampening(0.0)
                         .with_nesterov(nesterov)
                 });
-                let config = SgdConfig::new();
-                let config = config
-                    .with_momentum(momentum)
-                    .with_weight_decay(l2(weight_decay));
-                add(to, config.build())
+                let sgd = SgdConfig::new()
+                    .with_momentum(config)
+                    .with_weight_decay(l2(weight_decay))
+                    .build();
+                #[cfg(any(feature = "flex", feature = "ndarray"))]
+                let sgd = one_pass::Sgd {
+                    burns: sgd,
+                    momentum: momentum as f32,
+                    nesterov,
+                    weight_decay: weight_decay as f32,
+                };
+                add(to, sgd)
             }
             Update::Adam {
                 beta_1,
                 beta_2,
                 epsilon,
                 weight_decay,
-            } => add(
-                to,
-                AdamConfig::new()
+            } => {
+                let adam = AdamConfig::new()
                     .with_beta_1(beta_1 as f32)
                     .with_beta_2(beta_2 as f32)
                     .with_epsilon(epsilon as f32)
                     .with_weight_decay(l2(weight_decay))
-                    .build(),
-            ),
+                    .build();
+                #[cfg(any(feature = "flex", feature = "ndarray"))]
+                let adam = one_pass::Adam {
+                    burns: one_pass::Adaptive::Adam(adam),
+                    beta_1: beta_1 as f32,
+                    beta_2: beta_2 as f32,
+                    epsilon: epsilon as f32,
+                    weight_decay: weight_decay as f32,
+                };
+                add(to, adam)
+            }
             Update::AdamW {
                 beta_1,
                 beta_2,
                 epsilon,
                 weight_decay,
-            } => add(
-                to,
-                AdamWConfig::new()
+            } => {
+                let adamw = AdamWConfig::new()
                     .with_beta_1(beta_1 as f32)
                     .with_beta_2(beta_2 as f32)
                     .with_epsilon(epsilon as f32)
                     .with_weight_decay(weight_decay as f32)
-                    .build(),
-            ),
+                    .build();
+                #[cfg(any(feature = "flex", feature = "ndarray"))]
+                let adamw = one_pass::Adam {
+                    burns: one_pass::Adaptive::AdamW(adamw),
+                    beta_1: beta_1 as f32,
+                    beta_2: beta_2 as f32,
+                    epsilon: epsilon as f32,
+                    weight_decay: weight_decay as f32,
+                };
+                add(to, adamw)
+            }
         }
     }
 }
