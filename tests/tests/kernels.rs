@@ -78,7 +78,8 @@ fn a_convolution_equals_burns() {
                 (false, true) => module::conv2d(x, w, b, options.clone()).clamp_min(0.0),
             };
             // A gradient of the output that differs from place to place.
-            let factors = Tensor::<1, Int>::arange(0..output.shape().num_elements() as i64, &device);
+            let factors =
+                Tensor::<1, Int>::arange(0..output.shape().num_elements() as i64, &device);
             let factors = (factors.float() * 0.7).sin().reshape(output.dims());
             let gradients = (output.clone() * factors).sum().backward();
             let bias = bias.map(|bias| bias.grad(&gradients).unwrap());
