@@ -219,6 +219,7 @@ fn max_pool2d(rule: &mut Rule) -> Made {
                 .with_strides([#(#stride),*])
                 .with_padding(#padding)
                 .init()
+                .into()
         },
         inline: false,
     }
@@ -240,6 +241,7 @@ fn avg_pool2d(rule: &mut Rule) -> Made {
                 .with_padding(#padding)
                 .with_count_include_pad(#include)
                 .init()
+                .into()
         },
         inline: false,
     }
@@ -297,7 +299,9 @@ fn batch_norm(rule: &mut Rule) -> Made {
         output: rule.input.clone(),
         params: features.mul(&Dim::of(2)),
         ty: quote!(::kiln::layer::BatchNorm),
-        init: quote!(::kiln::layer::BatchNormConfig::new(#size) #epsilon #momentum .init(device)),
+        init: quote! {
+            ::kiln::layer::BatchNormConfig::new(#size) #epsilon #momentum .init(device).into()
+        },
         inline: false,
     }
 }

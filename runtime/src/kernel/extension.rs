@@ -7,6 +7,9 @@ use burn::backend::{Backend, backend_extension};
 
 use super::conv::{self, Convolution};
 use super::host::Host;
+use super::norm::{self, BatchNorm};
+use super::pointwise;
+use super::pool::{self, AveragePool, GlobalMean, MaxPool};
 use super::record::record;
 
 /// What the kernels compute. Tensors are single precision and their shapes fit: the functions of
@@ -29,6 +32,30 @@ pub trait Kernels: Backend {
         bias: FloatTensor<Self>,
         convolution: Convolution,
     ) -> FloatTensor<Self>;
+
+    fn pool_max(input: FloatTensor<Self>, pool: MaxPool) -> FloatTensor<Self>;
+
+    fn pool_average(input: FloatTensor<Self>, pool: AveragePool) -> FloatTensor<Self>;
+
+    fn pool_mean(input: FloatTensor<Self>, mean: GlobalMean) -> FloatTensor<Self>;
+
+    fn normalize_by_batch(
+        input: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        norm: BatchNorm,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    fn normalize(
+        input: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        norm: BatchNorm,
+    ) -> FloatTensor<Self>;
+
+    fn clip(input: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 macro_rules! on_host {
@@ -50,6 +77,42 @@ macro_rules! on_host {
                 convolution: Convolution,
             ) -> FloatTensor<Self> {
                 conv::forward::<Self>(&input, &kernel, Some(&bias), &convolution)
+            }
+
+            fn pool_max(input: FloatTensor<Self>, pool: MaxPool) -> FloatTensor<Self> {
+                pool::max::<Self>(&input, pool).0
+            }
+
+            fn pool_average(input: FloatTensor<Self>, pool: AveragePool) -> FloatTensor<Self> {
+                pool::average::<Self>(&input, &pool)
+            }
+
+            fn pool_mean(input: FloatTensor<Self>, mean: GlobalMean) -> FloatTensor<Self> {
+                pool::mean::<Self>(&input, &mean)
+            }
+
+            fn normalize_by_batch(
+                input: FloatTensor<Self>,
+                gamma: FloatTensor<Self>,
+                beta: FloatTensor<Self>,
+                norm: BatchNorm,
+            ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+                norm::trained::<Self>(input, &gamma, &beta, norm)
+            }
+
+            fn normalize(
+                input: FloatTensor<Self>,
+                gamma: FloatTensor<Self>,
+                beta: FloatTensor<Self>,
+                mean: FloatTensor<Self>,
+                variance: FloatTensor<Self>,
+                norm: BatchNorm,
+            ) -> FloatTensor<Self> {
+                norm::frozen::<Self>(input, [&gamma, &beta, &mean, &variance], norm)
+            }
+
+            fn clip(input: FloatTensor<Self>) -> FloatTensor<Self> {
+                <Self as Host>::update(input, pointwise::relu)
             }
         }
     };
@@ -88,5 +151,65 @@ impl<B: Host, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
         record::<B, C, _, 3>([input_node, kernel_node, bias_node], || {
             conv::forward_recorded::<B>(input, kernel, Some(bias), convolution)
         })
+    }
+
+    fn pool_max(input: FloatTensor<Self>, pool: MaxPool) -> FloatTensor<Self> {
+        let (input, node) = input.into_parts();
+        record::<B, C, _, 1>([node], || pool::max::<B>(&input, pool))
+    }
+
+    fn pool_average(input: FloatTensor<Self>, pool: AveragePool) -> FloatTensor<Self> {
+        let (input, node) = input.into_parts();
+        record::<B, C, _, 1>([node], || (pool::average::<B>(&input, &pool), pool))
+    }
+
+    fn pool_mean(input: FloatTensor<Self>, mean: GlobalMean) -> FloatTensor<Self> {
+        let (input, node) = input.into_parts();
+        record::<B, C, _, 1>([node], || (pool::mean::<B>(&input, &mean), mean))
+    }
+
+    fn normalize_by_batch(
+        input: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        norm: BatchNorm,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let (input, input_node) = input.into_parts();
+        let (gamma, gamma_node) = gamma.into_parts();
+        let (beta, beta_node) = beta.into_parts();
+        let ((output, mean, variance), step) =
+            norm::trained_recorded::<B>(input, &gamma, &beta, norm);
+        let nodes = [input_node, gamma_node, beta_node];
+        let output = record::<B, C, _, 3>(nodes, || (output, step));
+        // Without a node in the graph: no gradient goes through them.
+        (
+            output,
+            <FloatTensor<Self>>::new(mean),
+            <FloatTensor<Self>>::new(variance),
+        )
+    }
+
+    fn normalize(
+        input: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        norm: BatchNorm,
+    ) -> FloatTensor<Self> {
+        let (input, input_node) = input.into_parts();
+        let (gamma, gamma_node) = gamma.into_parts();
+        let (beta, beta_node) = beta.into_parts();
+        let (mean, mean_node) = mean.into_parts();
+        let (variance, variance_node) = variance.into_parts();
+        let nodes = [input_node, gamma_node, beta_node, mean_node, variance_node];
+        record::<B, C, _, 5>(nodes, || {
+            norm::frozen_recorded::<B>(input, [&gamma, &beta, &mean, &variance], norm)
+        })
+    }
+
+    fn clip(input: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (input, node) = input.into_parts();
+        record::<B, C, _, 1>([node], || pointwise::relu_recorded::<B>(input))
     }
 }

@@ -30,7 +30,11 @@ mod extension;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod host;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+mod norm;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 mod pointwise;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod pool;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod record;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
@@ -38,4 +42,7 @@ pub(crate) mod update;
 
 mod api;
 
-pub use api::{conv2d, conv2d_relu};
+pub use api::{
+    avg_pool2d, batch_norm, batch_norm_relu, batch_norm_train, batch_norm_train_relu, conv2d,
+    conv2d_relu, global_avg_pool, max_pool2d, relu,
+};

@@ -15,23 +15,29 @@
 //! # Ok::<(), kiln::Error>(())
 //! ```
 
+mod activation;
 mod conv;
+mod norm;
 mod padding;
+mod pool;
 mod wrapped;
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
 use burn::tensor::Tensor;
 
-pub use burn::nn::activation::{Relu, Sigmoid, Tanh};
+pub use burn::nn::activation::{Sigmoid, Tanh};
 pub use burn::nn::conv::Conv2dConfig;
-pub use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
+pub use burn::nn::pool::{AvgPool2dConfig, MaxPool2dConfig};
 pub use burn::nn::{
-    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig, PaddingConfig2d,
+    BatchNormConfig, Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig,
+    PaddingConfig2d,
 };
 
+pub use self::activation::Relu;
 pub use self::conv::Conv2d;
+pub use self::norm::BatchNorm;
+pub use self::pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
 
 /// Makes one row of each example: `[batch, d1, d2, ..]` to `[batch, d1 * d2 * ..]`.
 #[derive(burn::module::Module, Debug, Default)]
@@ -46,24 +52,6 @@ impl Flatten {
     /// `[batch, d1, d2, ..]` to `[batch, d1 * d2 * ..]`.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<2> {
         input.flatten(1, -1)
-    }
-}
-
-/// The mean of each channel over height and width: `[batch, channels, height, width]` to
-/// `[batch, channels]`.
-#[derive(burn::module::Module, Debug, Default)]
-pub struct GlobalAvgPool {}
-
-impl GlobalAvgPool {
-    /// The layer; it has no settings.
-    pub fn new() -> Self {
-        GlobalAvgPool {}
-    }
-
-    /// `[batch, channels, height, width]` to `[batch, channels]`.
-    pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
-        let pixels: Tensor<3> = input.flatten(2, 3);
-        pixels.mean_dim(2).squeeze_dim(2)
     }
 }
 
