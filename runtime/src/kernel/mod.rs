@@ -24,16 +24,34 @@
 //! convolutions, which can be differentiated in their turn.
 
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+mod attention;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 mod conv;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod cross_entropy;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod extension;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+mod gelu;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 mod host;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod layer_norm;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod linear;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod pointwise;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+mod product;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 mod record;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod softmax;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod steps;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod vector;
 
 mod api;
 
-pub use api::{conv2d, conv2d_relu};
+pub use api::{attention, conv2d, conv2d_relu, cross_entropy, gelu, layer_norm, linear, softmax};

@@ -16,22 +16,26 @@
 //! ```
 
 mod conv;
+mod layer_norm;
+mod linear;
 mod padding;
 mod wrapped;
 
-use std::f64::consts::FRAC_1_SQRT_2;
-
 use burn::tensor::Tensor;
+
+use crate::kernel;
 
 pub use burn::nn::activation::{Relu, Sigmoid, Tanh};
 pub use burn::nn::conv::Conv2dConfig;
 pub use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 pub use burn::nn::{
-    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear,
-    LinearConfig, PaddingConfig2d,
+    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, LayerNormConfig, LinearConfig,
+    PaddingConfig2d,
 };
 
 pub use self::conv::Conv2d;
+pub use self::layer_norm::LayerNorm;
+pub use self::linear::Linear;
 
 /// Makes one row of each example: `[batch, d1, d2, ..]` to `[batch, d1 * d2 * ..]`.
 #[derive(burn::module::Module, Debug, Default)]
@@ -83,8 +87,7 @@ impl Gelu {
 
     /// `x Φ(x)` for each element.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let distribution = (input.clone() * FRAC_1_SQRT_2).erf() * 0.5 + 0.5;
-        input * distribution
+        kernel::gelu(input)
     }
 }
 
@@ -100,6 +103,6 @@ impl Softmax {
 
     /// The softmax over the last dimension.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        burn::tensor::activation::softmax(input, D - 1)
+        kernel::softmax(input)
     }
 }
