@@ -1,7 +1,9 @@
 //! The losses: means over the batch, as tensors of one number that gradients flow through.
 
-use burn::nn::loss::{CrossEntropyLossConfig, MseLoss, Reduction};
+use burn::nn::loss::{MseLoss, Reduction};
 use burn::tensor::{Int, Tensor};
+
+use crate::kernel;
 
 /// The mean cross entropy between scores and classes:
 /// `-(1/B) sum_i sum_c q_ic log softmax(output_i)_c` with
@@ -21,9 +23,7 @@ use burn::tensor::{Int, Tensor};
 /// # Ok::<(), kiln::Error>(())
 /// ```
 pub fn cross_entropy(output: Tensor<2>, target: Tensor<1, Int>, label_smoothing: f64) -> Tensor<1> {
-    let smoothing = (label_smoothing > 0.0).then_some(label_smoothing as f32);
-    let config = CrossEntropyLossConfig::new().with_smoothing(smoothing);
-    config.init(&output.device()).forward(output, target)
+    kernel::cross_entropy(output, target, label_smoothing)
 }
 
 /// How many of the scores have their largest entry at the target. `output`: `[batch, classes]`,

@@ -568,7 +568,7 @@ impl Writer<'_> {
 }
 
 /// The layers that can take the ReLU behind them into their own pass: they have `forward_relu`.
-const WITH_RELU: &[&str] = &["conv2d"];
+const WITH_RELU: &[&str] = &["conv2d", "batch_norm"];
 
 /// The row and the result of `next`, if it is a ReLU of what `op` gives, and `op` can take it in.
 fn relu_of<'a>(next: &'a Op, op: &Op) -> Option<(&'a Row, Var)> {

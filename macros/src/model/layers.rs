@@ -146,7 +146,9 @@ fn linear(rule: &mut Rule) -> Made {
         output: Shape(dims),
         params: features.add(&Dim::of(bias.into())).mul(&out),
         ty: quote!(::kiln::layer::Linear),
-        init: quote!(::kiln::layer::LinearConfig::new(#input, #output) #with_bias .init(device)),
+        init: quote! {
+            ::kiln::layer::LinearConfig::new(#input, #output) #with_bias .init(device).into()
+        },
         inline: false,
     }
 }
@@ -323,7 +325,12 @@ fn layer_norm(rule: &mut Rule) -> Made {
         output: rule.input.clone(),
         params: features.mul(&Dim::of(if bias { 2 } else { 1 })),
         ty: quote!(::kiln::layer::LayerNorm),
-        init: quote!(::kiln::layer::LayerNormConfig::new(#size) #epsilon #with_bias .init(device)),
+        init: quote! {
+            ::kiln::layer::LayerNorm::new(
+                &::kiln::layer::LayerNormConfig::new(#size) #epsilon #with_bias,
+                device,
+            )
+        },
         inline: false,
     }
 }

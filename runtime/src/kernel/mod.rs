@@ -24,11 +24,21 @@
 //! convolutions, which can be differentiated in their turn.
 
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+mod attention;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 mod conv;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod cross_entropy;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod extension;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+mod gelu;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 mod host;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod layer_norm;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod linear;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod norm;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
@@ -36,13 +46,22 @@ mod pointwise;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod pool;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+mod product;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 mod record;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+mod softmax;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod steps;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 pub(crate) mod update;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod vector;
 
 mod api;
 
 pub use api::{
-    avg_pool2d, batch_norm, batch_norm_relu, batch_norm_train, batch_norm_train_relu, conv2d,
-    conv2d_relu, global_avg_pool, max_pool2d, relu,
+    attention, avg_pool2d, batch_norm, batch_norm_relu, batch_norm_train, batch_norm_train_relu,
+    conv2d, conv2d_relu, cross_entropy, gelu, global_avg_pool, layer_norm, linear, max_pool2d,
+    relu, softmax,
 };

@@ -17,25 +17,28 @@
 
 mod activation;
 mod conv;
+mod layer_norm;
+mod linear;
 mod norm;
 mod padding;
 mod pool;
 mod wrapped;
 
-use std::f64::consts::FRAC_1_SQRT_2;
-
 use burn::tensor::Tensor;
+
+use crate::kernel;
 
 pub use burn::nn::activation::{Sigmoid, Tanh};
 pub use burn::nn::conv::Conv2dConfig;
 pub use burn::nn::pool::{AvgPool2dConfig, MaxPool2dConfig};
 pub use burn::nn::{
-    BatchNormConfig, Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig,
-    PaddingConfig2d,
+    BatchNormConfig, Dropout, DropoutConfig, LayerNormConfig, LinearConfig, PaddingConfig2d,
 };
 
 pub use self::activation::Relu;
 pub use self::conv::Conv2d;
+pub use self::layer_norm::LayerNorm;
+pub use self::linear::Linear;
 pub use self::norm::BatchNorm;
 pub use self::pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
 
@@ -71,8 +74,7 @@ impl Gelu {
 
     /// `x Φ(x)` for each element.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let distribution = (input.clone() * FRAC_1_SQRT_2).erf() * 0.5 + 0.5;
-        input * distribution
+        kernel::gelu(input)
     }
 }
 
@@ -88,6 +90,6 @@ impl Softmax {
 
     /// The softmax over the last dimension.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        burn::tensor::activation::softmax(input, D - 1)
+        kernel::softmax(input)
     }
 }

@@ -1,4 +1,4 @@
-//! The functions on Burn's tensors: ours where the tensors allow it, else Burn's.
+//! What a network of images is made of.
 
 use burn::tensor::module::BatchNormTrainOutput;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
@@ -6,12 +6,12 @@ use burn::tensor::{Tensor, activation, module};
 
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 use {
-    super::conv::Convolution,
-    super::extension::Kernels,
-    super::norm::BatchNorm,
-    super::pool::{AveragePool, GlobalMean, MaxPool},
+    super::on_host,
+    crate::kernel::conv::Convolution,
+    crate::kernel::extension::Images,
+    crate::kernel::norm::BatchNorm,
+    crate::kernel::pool::{AveragePool, GlobalMean, MaxPool},
     burn::backend::Dispatch,
-    burn::tensor::DType,
 };
 
 /// Convolution in two dimensions (cross-correlation, as everywhere in the field):
@@ -293,10 +293,4 @@ fn are_channels<const N: usize, const D: usize>(each: [&Tensor<1>; N], input: &T
     let channels = input.dims().get(1).copied();
     let fits = |tensor: &Tensor<1>| on_host(tensor) && Some(tensor.dims()[0]) == channels;
     each.into_iter().all(fits)
-}
-
-/// Whether a tensor's numbers are single precision and in this program's memory.
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-fn on_host<const D: usize>(tensor: &Tensor<D>) -> bool {
-    tensor.dtype() == DType::F32 && crate::device::is_host(&tensor.device())
 }

@@ -1,25 +1,25 @@
-//! The kernels as operations of Burn's backends on the processor.
+//! What a network of images is made of, as operations of Burn's backends on the processor.
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
 
-use super::conv::{self, Convolution};
-use super::host::Host;
-use super::norm::{self, BatchNorm};
-use super::pointwise;
-use super::pool::{self, AveragePool, GlobalMean, MaxPool};
-use super::record::record;
+use crate::kernel::conv::{self, Convolution};
+use crate::kernel::host::Host;
+use crate::kernel::norm::{self, BatchNorm};
+use crate::kernel::pointwise;
+use crate::kernel::pool::{self, AveragePool, GlobalMean, MaxPool};
+use crate::kernel::record::record;
 
 /// What the kernels compute. Tensors are single precision and their shapes fit: the functions of
-/// [`kernel`](super) see to both.
+/// [`kernel`](crate::kernel) see to both.
 #[backend_extension(
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
     Autodiff
 )]
-pub trait Kernels: Backend {
+pub trait Images: Backend {
     fn convolve(
         input: FloatTensor<Self>,
         kernel: FloatTensor<Self>,
@@ -61,7 +61,7 @@ pub trait Kernels: Backend {
 macro_rules! on_host {
     ($(#[$attribute:meta])* $backend:ty) => {
         $(#[$attribute])*
-        impl Kernels for $backend {
+        impl Images for $backend {
             fn convolve(
                 input: FloatTensor<Self>,
                 kernel: FloatTensor<Self>,
@@ -126,7 +126,7 @@ on_host!(
     burn::backend::NdArray
 );
 
-impl<B: Host, C: CheckpointStrategy> Kernels for Autodiff<B, C> {
+impl<B: Host, C: CheckpointStrategy> Images for Autodiff<B, C> {
     fn convolve(
         input: FloatTensor<Self>,
         kernel: FloatTensor<Self>,

@@ -1,0 +1,23 @@
+//! The linear layer.
+
+use burn::nn;
+use burn::tensor::Tensor;
+
+use super::wrapped::wrapped;
+use crate::kernel;
+
+/// Burn's [`Linear`](nn::Linear), computed by [`kernel::linear`].
+#[derive(Clone, Debug)]
+pub struct Linear {
+    inner: nn::Linear,
+}
+
+wrapped!(Linear: nn::Linear);
+
+impl Linear {
+    /// `[.., inputs]` to `[.., outputs]`.
+    pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        let bias = self.bias.as_ref().map(|bias| bias.val());
+        kernel::linear(input, self.weight.val(), bias)
+    }
+}
