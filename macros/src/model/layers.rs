@@ -147,7 +147,7 @@ fn linear(rule: &mut Rule) -> Made {
         params: features.add(&Dim::of(bias.into())).mul(&out),
         ty: quote!(::kiln::layer::Linear),
         init: quote! {
-            ::kiln::layer::LinearConfig::new(#input, #output) #with_bias .init(device).into()
+            ::core::convert::Into::into(::kiln::layer::LinearConfig::new(#input, #output) #with_bias .init(device))
         },
         inline: false,
     }
@@ -195,13 +195,12 @@ fn conv2d(rule: &mut Rule) -> Made {
         params: if bias { weights.add(&out) } else { weights },
         ty: quote!(::kiln::layer::Conv2d),
         init: quote! {
-            ::kiln::layer::Conv2dConfig::new([#input, #output], [#(#kernel),*])
+            ::core::convert::Into::into(::kiln::layer::Conv2dConfig::new([#input, #output], [#(#kernel),*])
                 .with_stride([#(#stride),*])
                 .with_dilation([#(#dilation),*])
                 .with_padding(#padding)
                 #groups #with_bias
-                .init(device)
-                .into()
+                .init(device))
         },
         inline: false,
     }
@@ -217,11 +216,10 @@ fn max_pool2d(rule: &mut Rule) -> Made {
         params: Dim::of(0),
         ty: quote!(::kiln::layer::MaxPool2d),
         init: quote! {
-            ::kiln::layer::MaxPool2dConfig::new([#(#kernel),*])
+            ::core::convert::Into::into(::kiln::layer::MaxPool2dConfig::new([#(#kernel),*])
                 .with_strides([#(#stride),*])
                 .with_padding(#padding)
-                .init()
-                .into()
+                .init())
         },
         inline: false,
     }
@@ -238,12 +236,11 @@ fn avg_pool2d(rule: &mut Rule) -> Made {
         params: Dim::of(0),
         ty: quote!(::kiln::layer::AvgPool2d),
         init: quote! {
-            ::kiln::layer::AvgPool2dConfig::new([#(#kernel),*])
+            ::core::convert::Into::into(::kiln::layer::AvgPool2dConfig::new([#(#kernel),*])
                 .with_strides([#(#stride),*])
                 .with_padding(#padding)
                 .with_count_include_pad(#include)
-                .init()
-                .into()
+                .init())
         },
         inline: false,
     }
@@ -302,7 +299,7 @@ fn batch_norm(rule: &mut Rule) -> Made {
         params: features.mul(&Dim::of(2)),
         ty: quote!(::kiln::layer::BatchNorm),
         init: quote! {
-            ::kiln::layer::BatchNormConfig::new(#size) #epsilon #momentum .init(device).into()
+            ::core::convert::Into::into(::kiln::layer::BatchNormConfig::new(#size) #epsilon #momentum .init(device))
         },
         inline: false,
     }
