@@ -1,17 +1,16 @@
-//! A declared network is the network that one would write by hand in plain Burn: the same
-//! outputs, losses, gradients and weights after three steps, bit for bit.
+//! A declared network is the network that one would write by hand with Kiln's layers and Burn's
+//! optimizer: the same outputs, losses, gradients and weights after three steps, bit for bit.
 
 use kiln::burn;
 use kiln::burn::module::{Module, ModuleVisitor, Param};
-use kiln::burn::nn::conv::{Conv2d, Conv2dConfig};
-use kiln::burn::nn::loss::CrossEntropyLossConfig;
-use kiln::burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
-use kiln::burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig};
-use kiln::burn::nn::{PaddingConfig2d, Relu};
 use kiln::burn::optim::momentum::MomentumConfig;
 use kiln::burn::optim::{GradientsParams, SgdConfig};
 use kiln::burn::tensor::Gradients;
 use kiln::data::{Source, TensorData, digits};
+use kiln::layer::{
+    BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Dropout, DropoutConfig, GlobalAvgPool,
+    Linear, LinearConfig, MaxPool2d, MaxPool2dConfig, PaddingConfig2d, Relu,
+};
 use kiln::model::{Model, ModelConfig};
 use kiln::optim::Optimizer;
 use kiln::{Device, Int, Tensor, model, optimizer};
@@ -29,9 +28,9 @@ struct Mlp {
 impl Mlp {
     fn new(device: &Device) -> Self {
         Mlp {
-            linear1: LinearConfig::new(64, 512).init(device),
-            linear2: LinearConfig::new(512, 256).init(device),
-            linear3: LinearConfig::new(256, 10).init(device),
+            linear1: LinearConfig::new(64, 512).init(device).into(),
+            linear2: LinearConfig::new(512, 256).init(device).into(),
+            linear3: LinearConfig::new(256, 10).init(device).into(),
             activation: Relu::new(),
         }
     }
@@ -67,13 +66,17 @@ impl Cnn {
             Conv2dConfig::new(channels, [3, 3])
                 .with_padding(PaddingConfig2d::Same)
                 .init(device)
+                .into()
         };
         Cnn {
             conv1: conv([1, 16]),
             conv2: conv([16, 32]),
-            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
-            linear1: LinearConfig::new(32 * 2 * 2, 128).init(device),
-            linear2: LinearConfig::new(128, 10).init(device),
+            pool: MaxPool2dConfig::new([2, 2])
+                .with_strides([2, 2])
+                .init()
+                .into(),
+            linear1: LinearConfig::new(32 * 2 * 2, 128).init(device).into(),
+            linear2: LinearConfig::new(128, 10).init(device).into(),
             activation: Relu::new(),
         }
     }
@@ -129,12 +132,13 @@ impl Block {
             config
                 .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
                 .init(device)
+                .into()
         };
         Block {
             conv1: conv(),
-            norm1: BatchNormConfig::new(8).init(device),
+            norm1: BatchNormConfig::new(8).init(device).into(),
             conv2: conv(),
-            norm2: BatchNormConfig::new(8).init(device),
+            norm2: BatchNormConfig::new(8).init(device).into(),
             activation: Relu::new(),
         }
     }
@@ -162,11 +166,11 @@ impl Residual {
     fn new(device: &Device) -> Self {
         let conv = Conv2dConfig::new([1, 8], [3, 3]).with_padding(PaddingConfig2d::Same);
         Residual {
-            conv: conv.init(device),
-            norm: BatchNormConfig::new(8).init(device),
+            conv: conv.init(device).into(),
+            norm: BatchNormConfig::new(8).init(device).into(),
             blocks: (0..2).map(|_| Block::new(device)).collect(),
             dropout: DropoutConfig::new(0.2).init(),
-            head: LinearConfig::new(8, 10).init(device),
+            head: LinearConfig::new(8, 10).init(device).into(),
             activation: Relu::new(),
         }
     }
@@ -177,8 +181,7 @@ impl Residual {
         for block in &self.blocks {
             x = block.forward(x);
         }
-        let x: Tensor<3> = x.flatten(2, 3);
-        let x: Tensor<2> = x.mean_dim(2).squeeze_dim(2);
+        let x = GlobalAvgPool::new().forward(x);
         self.head.forward(self.dropout.forward(x))
     }
 }
@@ -302,11 +305,7 @@ fn compare<C, H>(
     let by_hand = trace(
         by_hand,
         forward,
-        |_, scores, target| {
-            CrossEntropyLossConfig::new()
-                .init(&scores.device())
-                .forward(scores, target)
-        },
+        |_, scores, target| kiln::loss::cross_entropy(scores, target, 0.0),
         |model, gradients| sgd.step(RATE, model, gradients),
     );
     assert_eq!(declared.0.len(), by_hand.0.len());
