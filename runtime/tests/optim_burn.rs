@@ -283,3 +283,29 @@ fn the_norm_of_gradients_is_right_to_single_precision() {
         assert!((found - expected / 2.0).abs() <= 1e-5 * expected);
     }
 }
+
+/// Where the numbers of `parameter` lie.
+#[cfg(feature = "flex")]
+fn address(parameter: &Param<Tensor<2>>) -> Option<*const f32> {
+    let tensor = parameter.val().inner();
+    let tensor = tensor.try_into_primitive::<burn::backend::Flex>().ok()?;
+    Some(tensor.storage::<f32>().as_ptr())
+}
+
+#[test]
+#[cfg(feature = "flex")]
+fn a_step_after_a_backward_pass_is_taken_in_place() {
+    let device = device();
+    for (recipe, _) in all() {
+        let mut layer = burn::nn::LinearConfig::new(40, 30).init(&device);
+        let mut ours = recipe.init(&layer).unwrap();
+        let start = address(&layer.weight);
+        for step in 0..3 {
+            let output = layer.forward(random([8, 40], &device)).tanh();
+            let gradients = GradientsParams::from_grads(output.mean().backward(), &layer);
+            layer = ours.step(rate(step), layer, gradients);
+        }
+        // Another backend has no such address.
+        assert_eq!(address(&layer.weight), start, "{recipe}");
+    }
+}

@@ -52,7 +52,7 @@ pub fn clip_global_norm<M: Module>(
             scale => Scale::Number(scale),
         }
     } else {
-        Scale::Tensor(scale)
+        Scale::Tensor(Box::new(scale))
     };
     let mut scaling = Scaling {
         scale,
@@ -106,7 +106,7 @@ fn in_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
 
 enum Scale {
     Number(f64),
-    Tensor(Tensor<1>),
+    Tensor(Box<Tensor<1>>),
 }
 
 struct Scaling {

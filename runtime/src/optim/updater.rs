@@ -27,7 +27,8 @@ impl Updater {
     /// One step with the learning rate `lr`: clips `grads`, then moves each parameter of `model`
     /// that has one.
     ///
-    /// Nothing is read back from the device. A parameter without a gradient stays as it is.
+    /// Nothing is read back from a GPU. On the processor each parameter is changed in place,
+    /// unless somebody else holds a clone of it. A parameter without a gradient stays as it is.
     pub fn step<M: Module>(&mut self, lr: f64, model: M, grads: GradientsParams) -> M {
         let grads = match self.recipe.clip {
             Some(Clip::GlobalNorm { max_norm }) => clip_global_norm(&model, grads, max_norm),
