@@ -31,14 +31,11 @@ fn assert_close<const D: usize>(what: &str, ours: Tensor<D>, burns: Tensor<D>) {
     );
 }
 
-/// Two sets of inputs; some as they are, some as a view of numbers that lie in another order.
-type Inputs<const D: usize> = Vec<Tensor<D>>;
-
 /// Compares outputs, and gradients by `inputs` and by `vectors`.
 fn compare<const D: usize, const O: usize>(
     what: &str,
-    inputs: Inputs<D>,
-    vectors: Inputs<1>,
+    inputs: Vec<Tensor<D>>,
+    vectors: Vec<Tensor<1>>,
     run: impl Fn(bool, &[Tensor<D>], &[Tensor<1>]) -> Tensor<O>,
 ) {
     let result = |ours: bool| {
@@ -50,10 +47,13 @@ fn compare<const D: usize, const O: usize>(
         let factors = Tensor::<1, Int>::arange(0..count, &output.device());
         let factors = (factors.float() * 0.7).sin().reshape(output.dims());
         let gradients = (output.clone() * factors).sum().backward();
-        let by_inputs: Vec<_> = inputs.iter().map(|x| x.grad(&gradients).unwrap()).collect();
+        let by_inputs: Vec<_> = inputs
+            .iter()
+            .map(|x| x.grad(&gradients).expect("a gradient"))
+            .collect();
         let by_vectors: Vec<_> = vectors
             .iter()
-            .map(|x| x.grad(&gradients).unwrap())
+            .map(|x| x.grad(&gradients).expect("a gradient"))
             .collect();
         (output, by_inputs, by_vectors)
     };

@@ -7,7 +7,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::product::{Matrix, Start, product_here, transpose};
+use super::product::{Matrix, Start, product, transpose};
 use super::vector::{exp, max, sum, update};
 
 /// Queries that are worked on at once.
@@ -82,7 +82,7 @@ impl Attention {
             let query = Matrix::new(&query[first * width..last * width], count, width);
             let turned = Matrix::new(turned, width, keys).first_columns(seen);
             scores.resize(count * seen, 0.0);
-            product_here(panel, scores, query, turned, Start::Zero);
+            product(panel, scores, query, turned, Start::Zero);
             Arch::new().dispatch(Probabilities {
                 scores,
                 logs: &mut logs[first..last],
@@ -92,7 +92,7 @@ impl Attention {
             let scores = Matrix::new(scores, count, seen);
             let value = Matrix::new(&value[..seen * value_width], seen, value_width);
             let output = &mut output[first * value_width..last * value_width];
-            product_here(panel, output, scores, value, Start::Zero);
+            product(panel, output, scores, value, Start::Zero);
         }
     }
 
@@ -157,9 +157,9 @@ impl Attention {
             scores.resize(count * seen, 0.0);
             gradients.resize(count * seen, 0.0);
             let turned = Matrix::new(key, width, keys).first_columns(seen);
-            product_here(panel, scores, query, turned, Start::Zero);
+            product(panel, scores, query, turned, Start::Zero);
             let turned = Matrix::new(value, value_width, keys).first_columns(seen);
-            product_here(panel, gradients, gradient, turned, Start::Zero);
+            product(panel, gradients, gradient, turned, Start::Zero);
             Arch::new().dispatch(Backward {
                 scores,
                 gradients,
@@ -173,11 +173,11 @@ impl Attention {
             let gradients = Matrix::new(gradients, count, seen);
             let keys = Matrix::new(&read.key[..seen * width], seen, width);
             let by_query = &mut by_query[first * width..last * width];
-            product_here(panel, by_query, gradients, keys, Start::Zero);
+            product(panel, by_query, gradients, keys, Start::Zero);
             let by_key = &mut by_key[..seen * width];
-            product_here(panel, by_key, gradients.t(), query, Start::Held);
+            product(panel, by_key, gradients.t(), query, Start::Held);
             let by_value = &mut by_value[..seen * value_width];
-            product_here(panel, by_value, scores.t(), gradient, Start::Held);
+            product(panel, by_value, scores.t(), gradient, Start::Held);
         }
     }
 

@@ -30,14 +30,6 @@ pub trait Host: Backend {
     ) -> FloatTensor<Self> {
         Self::float_from_data(TensorData::new(values, shape), &like.device())
     }
-
-    /// The product of two matrices, each transposed first where that is said, and a row that is
-    /// added to each of its rows.
-    fn product(
-        factors: [FloatTensor<Self>; 2],
-        transposed: [bool; 2],
-        bias: Option<&[f32]>,
-    ) -> FloatTensor<Self>;
 }
 
 #[cfg(feature = "flex")]
@@ -66,26 +58,6 @@ impl Host for burn::backend::Flex {
         let mut values = Self::read(&tensor).into_owned();
         let result = change(&mut values);
         (Self::make(values, tensor.shape(), &tensor), result)
-    }
-
-    fn product(
-        factors: [FloatTensor<Self>; 2],
-        transposed: [bool; 2],
-        bias: Option<&[f32]>,
-    ) -> FloatTensor<Self> {
-        use burn::backend::ops::FloatTensorOps;
-        let [mut a, mut b] = factors;
-        if transposed[0] {
-            a = Self::float_transpose(a);
-        }
-        if transposed[1] {
-            b = Self::float_transpose(b);
-        }
-        let product = Self::float_matmul(a, b);
-        match bias {
-            Some(bias) => Self::update(product, |values| super::linear::add_row(values, bias)),
-            None => product,
-        }
     }
 }
 
@@ -120,34 +92,5 @@ impl Host for burn::backend::NdArray {
         let mut values = Self::read(&tensor).into_owned();
         let result = change(&mut values);
         (Self::make(values, tensor.shape(), &tensor), result)
-    }
-    fn product(
-        factors: [FloatTensor<Self>; 2],
-        transposed: [bool; 2],
-        bias: Option<&[f32]>,
-    ) -> FloatTensor<Self> {
-        use super::product::{Matrix, add_product};
-        let values = factors.each_ref().map(|factor| Self::read(factor));
-        let shape = |index: usize| {
-            let [rows, columns] = factors[index].shape().dims();
-            [rows, columns]
-        };
-        let matrix = |index: usize| {
-            let [rows, columns] = shape(index);
-            let matrix = Matrix::new(&values[index], rows, columns);
-            if transposed[index] {
-                matrix.t()
-            } else {
-                matrix
-            }
-        };
-        let rows = shape(0)[usize::from(transposed[0])];
-        let columns = shape(1)[usize::from(!transposed[1])];
-        let mut output = match bias {
-            Some(bias) => bias.repeat(rows),
-            None => vec![0.0; rows * columns],
-        };
-        add_product(&mut output, matrix(0), matrix(1));
-        Self::make(output, [rows, columns], &factors[0])
     }
 }

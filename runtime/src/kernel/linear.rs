@@ -20,8 +20,11 @@ pub fn forward<B: Host>(
     weight: FloatTensor<B>,
     bias: Option<&FloatTensor<B>>,
 ) -> FloatTensor<B> {
-    let bias = bias.map(|bias| B::read(bias));
-    B::product([input, weight], [false; 2], bias.as_deref())
+    let output = B::float_matmul(input, weight);
+    match bias {
+        Some(bias) => B::update(output, |values| add_row(values, &B::read(bias))),
+        None => output,
+    }
 }
 
 /// What the backward pass needs.
@@ -39,8 +42,8 @@ impl<B: Host> Linear<B> {
             B::make(sums, [outputs], &output)
         });
         let by_input =
-            wanted[0].then(|| B::product([output.clone(), self.weight], [false, true], None));
-        let by_weight = wanted[1].then(|| B::product([self.input, output], [true, false], None));
+            wanted[0].then(|| B::float_matmul(output.clone(), B::float_transpose(self.weight)));
+        let by_weight = wanted[1].then(|| B::float_matmul(B::float_transpose(self.input), output));
         [by_input, by_weight, by_bias]
     }
 }
@@ -59,7 +62,7 @@ impl<B: Host> Step<B, 2> for Linear<B> {
 }
 
 /// Adds a row to each row.
-pub fn add_row(values: &mut [f32], row: &[f32]) {
+fn add_row(values: &mut [f32], row: &[f32]) {
     let share = SHARE.div_ceil(row.len()) * row.len();
     values
         .par_chunks_mut(share)

@@ -19,7 +19,8 @@
 //! ```
 //!
 //! Results do not depend on the number of threads, to the bit. They may differ from Burn's by
-//! rounding, since sums are taken in another order. Gradients are recorded as Burn records them;
+//! rounding, since sums are taken in another order and the exponential is a polynomial of our own.
+//! Gradients are recorded as Burn records them;
 //! the convolution is linear in its input and in its weights, so a tangent through it is two more
 //! convolutions, which can be differentiated in their turn.
 

@@ -1,4 +1,4 @@
-//! Matrix products.
+//! Products of matrices that lie in a near cache, on one thread; others are left to Burn.
 //!
 //! The right factor is copied, a panel of columns and a block of the summed dimension at a time, so
 //! that it is read from the nearest cache; the left factor is read where it lies. A tile of the
@@ -72,41 +72,6 @@ pub fn transpose(to: &mut Vec<f32>, from: &[f32], rows: usize, columns: usize) {
     }
 }
 
-/// Adds `a b` to `to`, row by row, on all threads.
-#[cfg(feature = "ndarray")]
-pub fn add_product(to: &mut [f32], a: Matrix, b: Matrix) {
-    use rayon::prelude::*;
-    /// Multiplications below which one thread is quicker.
-    const SHARE: usize = 1 << 17;
-    let mut copy = Vec::new();
-    let b = if b.transposed {
-        transpose(&mut copy, b.values, b.columns, b.rows);
-        Matrix::new(&copy, b.rows, b.columns)
-    } else {
-        b
-    };
-    let threads = rayon::current_num_threads();
-    let share = if a.rows * b.columns * b.rows < SHARE {
-        a.rows
-    } else {
-        // Small shares balance, but each copies the right factor.
-        (a.rows.div_ceil(threads * 4).max(64)).min(a.rows.div_ceil(threads))
-    };
-    let share = share.next_multiple_of(ROWS);
-    to.par_chunks_mut(share * b.columns)
-        .enumerate()
-        .for_each_init(Vec::new, |panel, (index, to)| {
-            Arch::new().dispatch(Part {
-                to,
-                a,
-                first: index * share,
-                b,
-                start: Start::Held,
-                panel,
-            });
-        });
-}
-
 /// What a product is added to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Start {
@@ -116,46 +81,43 @@ pub enum Start {
     Held,
 }
 
-/// A product on this thread alone; `b` lies row by row.
-pub fn product_here(panel: &mut Vec<f32>, to: &mut [f32], a: Matrix, b: Matrix, start: Start) {
-    Arch::new().dispatch(Part {
+/// Writes `a b` to `to`, row by row, or adds it; `b` lies row by row.
+pub fn product(panel: &mut Vec<f32>, to: &mut [f32], a: Matrix, b: Matrix, start: Start) {
+    Arch::new().dispatch(Product {
         to,
         a,
-        first: 0,
         b,
         start,
         panel,
     });
 }
 
-/// Some rows of a product.
-struct Part<'a> {
+/// A product.
+struct Product<'a> {
     to: &'a mut [f32],
     a: Matrix<'a>,
-    /// The first row.
-    first: usize,
     b: Matrix<'a>,
     start: Start,
     panel: &'a mut Vec<f32>,
 }
 
-impl WithSimd for Part<'_> {
+impl WithSimd for Product<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let columns = self.b.columns;
-        let mut part = self;
+        let mut product = self;
         let widest = if S::REGISTER_COUNT >= 32 { 4 } else { 2 };
-        for start in (0..part.b.rows).step_by(BLOCK) {
+        for start in (0..product.b.rows).step_by(BLOCK) {
             let mut column = 0;
             while column < columns {
                 let vectors = (columns - column).div_ceil(S::F32_LANES).min(widest);
                 match vectors {
-                    4 => part.panel::<S, 4>(simd, start, column),
-                    3 => part.panel::<S, 3>(simd, start, column),
-                    2 => part.panel::<S, 2>(simd, start, column),
-                    _ => part.panel::<S, 1>(simd, start, column),
+                    4 => product.panel::<S, 4>(simd, start, column),
+                    3 => product.panel::<S, 3>(simd, start, column),
+                    2 => product.panel::<S, 2>(simd, start, column),
+                    _ => product.panel::<S, 1>(simd, start, column),
                 }
                 column += vectors * S::F32_LANES;
             }
@@ -163,7 +125,7 @@ impl WithSimd for Part<'_> {
     }
 }
 
-impl Part<'_> {
+impl Product<'_> {
     /// Adds a block of terms to a panel of columns.
     #[inline(always)]
     fn panel<S: Simd, const VECTORS: usize>(&mut self, simd: S, start: usize, column: usize) {
@@ -183,7 +145,7 @@ impl Part<'_> {
         let (panel, _) = pulp::as_arrays::<VECTORS, S::f32s>(panel);
         for (index, to) in self.to.chunks_mut(ROWS * b.columns).enumerate() {
             let count = to.len() / b.columns;
-            let first = self.first + index * ROWS;
+            let first = index * ROWS;
             let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
             if start > 0 || self.start == Start::Held {
                 for (sums, to) in sums.iter_mut().zip(to.chunks_exact(b.columns)) {
