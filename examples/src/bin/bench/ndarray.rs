@@ -40,6 +40,8 @@ pub fn program(own: &Path) -> Result<PathBuf, String> {
         Err(error) => Err(error.clone()),
     };
     fs::rename(&aside, own).map_err(|error| said("put this program back", error))?;
+    // Where nothing was built both are still one file, and renaming does nothing.
+    let _ = fs::remove_file(&aside);
     kept
 }
 

@@ -13,8 +13,11 @@ use crate::process::Process;
 /// How long a turn lasts, about, in milliseconds.
 const TURN: f64 = 250.0;
 
-/// The fewest repetitions in a turn: the first finds its threads asleep, and the median of three
-/// passes over it.
+/// What takes longer, in milliseconds, is run once a turn.
+const LONG: f64 = 1000.0;
+
+/// The fewest repetitions of what is shorter: the first finds its threads asleep, and the median
+/// of three passes over it.
 const FEWEST: f64 = 3.0;
 
 /// The most repetitions in a turn.
@@ -89,12 +92,14 @@ fn turn(
         // The first repetition sets things up and, on a GPU, compiles kernels.
         let first = time(process, entry.case, 1)?;
         if !quick {
-            let usual = if first < 4.0 * TURN {
+            let usual = if first < LONG {
                 time(process, entry.case, 2)?
             } else {
                 first
             };
-            entry.repetitions = (TURN / usual).clamp(FEWEST, MOST) as usize;
+            if usual < LONG {
+                entry.repetitions = (TURN / usual).clamp(FEWEST, MOST) as usize;
+            }
         }
     }
     if entry.contender == Contender::PyTorch {
