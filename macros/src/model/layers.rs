@@ -322,12 +322,7 @@ fn layer_norm(rule: &mut Rule) -> Made {
         output: rule.input.clone(),
         params: features.mul(&Dim::of(if bias { 2 } else { 1 })),
         ty: quote!(::kiln::layer::LayerNorm),
-        init: quote! {
-            ::kiln::layer::LayerNorm::new(
-                &::kiln::layer::LayerNormConfig::new(#size) #epsilon #with_bias,
-                device,
-            )
-        },
+        init: quote!(::kiln::layer::LayerNormConfig::new(#size) #epsilon #with_bias .init(device)),
         inline: false,
     }
 }

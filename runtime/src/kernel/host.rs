@@ -77,20 +77,23 @@ impl Host for burn::backend::NdArray {
     }
 
     fn change<R>(
-        mut tensor: FloatTensor<Self>,
+        tensor: FloatTensor<Self>,
         change: impl FnOnce(&mut [f32]) -> R,
     ) -> (FloatTensor<Self>, R) {
-        use burn::backend::ndarray::{NdArrayStorage, NdArrayTensor};
-        if let NdArrayTensor::F32(NdArrayStorage::Owned(array)) = &mut tensor
-            && array.is_unique()
-            && array.is_standard_layout()
-            && let Some(values) = array.as_slice_mut()
-        {
+        use burn::backend::ndarray::NdArrayTensor;
+        let shape = tensor.shape();
+        let NdArrayTensor::F32(storage) = tensor else {
+            return (tensor, change(&mut []));
+        };
+        let mut array = storage.into_owned();
+        // A shared array is copied here.
+        if let Some(values) = array.as_slice_mut() {
             let result = change(values);
-            return (tensor, result);
+            return (array.into(), result);
         }
-        let mut values = Self::read(&tensor).into_owned();
+        let mut values: Vec<f32> = array.iter().copied().collect();
         let result = change(&mut values);
-        (Self::make(values, tensor.shape(), &tensor), result)
+        let data = TensorData::new(values, shape);
+        (Self::float_from_data(data, &Default::default()), result)
     }
 }

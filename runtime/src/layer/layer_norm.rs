@@ -2,8 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
+use burn::config::Config;
 use burn::nn;
-use burn::nn::LayerNormConfig;
 use burn::tensor::{Device, Tensor};
 
 use crate::kernel;
@@ -18,15 +18,33 @@ pub struct LayerNorm {
 
 crate::__impl_module!(LayerNorm { inner: [] [], } keep { epsilon });
 
-impl LayerNorm {
-    /// The layer of a configuration.
-    pub fn new(config: &LayerNormConfig, device: &Device) -> Self {
+/// The settings of a [`LayerNorm`], which are Burn's.
+#[derive(Config, Debug)]
+pub struct LayerNormConfig {
+    /// Width of the last dimension, over which is normalised.
+    pub d_model: usize,
+    /// Added to the variance.
+    #[config(default = 1e-5)]
+    pub epsilon: f64,
+    /// Whether there is a beta.
+    #[config(default = true)]
+    pub bias: bool,
+}
+
+impl LayerNormConfig {
+    /// The layer, with a gamma of 1 and a beta of 0.
+    pub fn init(&self, device: &Device) -> LayerNorm {
+        let inner = nn::LayerNormConfig::new(self.d_model)
+            .with_epsilon(self.epsilon)
+            .with_bias(self.bias);
         LayerNorm {
-            inner: config.init(device),
-            epsilon: config.epsilon,
+            inner: inner.init(device),
+            epsilon: self.epsilon,
         }
     }
+}
 
+impl LayerNorm {
     /// `[.., width]` to `[.., width]`.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let beta = self.beta.as_ref().map(|beta| beta.val());

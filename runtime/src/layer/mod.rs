@@ -31,13 +31,11 @@ use crate::kernel;
 pub use burn::nn::activation::{Sigmoid, Tanh};
 pub use burn::nn::conv::Conv2dConfig;
 pub use burn::nn::pool::{AvgPool2dConfig, MaxPool2dConfig};
-pub use burn::nn::{
-    BatchNormConfig, Dropout, DropoutConfig, LayerNormConfig, LinearConfig, PaddingConfig2d,
-};
+pub use burn::nn::{BatchNormConfig, Dropout, DropoutConfig, LinearConfig, PaddingConfig2d};
 
 pub use self::activation::Relu;
 pub use self::conv::Conv2d;
-pub use self::layer_norm::LayerNorm;
+pub use self::layer_norm::{LayerNorm, LayerNormConfig};
 pub use self::linear::Linear;
 pub use self::norm::BatchNorm;
 pub use self::pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
