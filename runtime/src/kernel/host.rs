@@ -80,9 +80,11 @@ impl Host for burn::backend::NdArray {
         mut tensor: FloatTensor<Self>,
         change: impl FnOnce(&mut [f32]) -> R,
     ) -> (FloatTensor<Self>, R) {
-        use burn::backend::ndarray::{NdArrayStorage, NdArrayTensor};
-        if let NdArrayTensor::F32(NdArrayStorage::Owned(array)) = &mut tensor
-            && array.is_unique()
+        use burn::backend::ndarray::NdArrayTensor;
+        if let NdArrayTensor::F32(storage) = &mut tensor
+            && storage.is_owned()
+            && storage.is_unique()
+            && let array = storage.ensure_owned()
             && array.is_standard_layout()
             && let Some(values) = array.as_slice_mut()
         {
