@@ -77,23 +77,22 @@ impl Host for burn::backend::NdArray {
     }
 
     fn change<R>(
-        tensor: FloatTensor<Self>,
+        mut tensor: FloatTensor<Self>,
         change: impl FnOnce(&mut [f32]) -> R,
     ) -> (FloatTensor<Self>, R) {
         use burn::backend::ndarray::NdArrayTensor;
-        let shape = tensor.shape();
-        let NdArrayTensor::F32(storage) = tensor else {
-            return (tensor, change(&mut []));
-        };
-        let mut array = storage.into_owned();
-        // A shared array is copied here.
-        if let Some(values) = array.as_slice_mut() {
+        if let NdArrayTensor::F32(storage) = &mut tensor
+            && storage.is_owned()
+            && storage.is_unique()
+            && let array = storage.ensure_owned()
+            && array.is_standard_layout()
+            && let Some(values) = array.as_slice_mut()
+        {
             let result = change(values);
-            return (array.into(), result);
+            return (tensor, result);
         }
-        let mut values: Vec<f32> = array.iter().copied().collect();
+        let mut values = Self::read(&tensor).into_owned();
         let result = change(&mut values);
-        let data = TensorData::new(values, shape);
-        (Self::float_from_data(data, &Default::default()), result)
+        (Self::make(values, tensor.shape(), &tensor), result)
     }
 }

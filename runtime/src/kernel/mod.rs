@@ -31,6 +31,7 @@ mod conv;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod cross_entropy;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+#[allow(deprecated)] // Upstream's ndarray, which is supported here all the same.
 mod extension;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod gelu;
@@ -55,6 +56,7 @@ mod softmax;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod steps;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+#[allow(deprecated)] // As above.
 pub(crate) mod update;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod vector;
