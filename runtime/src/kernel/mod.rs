@@ -56,6 +56,7 @@ mod softmax;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod steps;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+#[allow(deprecated)] // Upstream's ndarray, which is supported here all the same.
 pub(crate) mod update;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod vector;
