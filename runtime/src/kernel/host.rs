@@ -6,6 +6,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::{Shape, TensorData};
 
+use super::memory::keep_freed;
+
 /// A backend that computes where the program runs. Its tensors here are single precision.
 pub trait Host: Backend {
     /// The numbers, row by row; copied where they lie in another order.
@@ -28,6 +30,7 @@ pub trait Host: Backend {
         shape: impl Into<Shape>,
         like: &FloatTensor<Self>,
     ) -> FloatTensor<Self> {
+        keep_freed();
         Self::float_from_data(TensorData::new(values, shape), &like.device())
     }
 }

@@ -42,6 +42,8 @@ mod layer_norm;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod linear;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
+mod memory;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
 mod norm;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod pointwise;
