@@ -41,6 +41,6 @@ mod record;
 mod api;
 
 pub use api::{
-    avg_pool2d, batch_norm, batch_norm_relu, batch_norm_train, batch_norm_train_relu, conv2d,
-    conv2d_relu, global_avg_pool, max_pool2d, relu,
+    add_relu, avg_pool2d, batch_norm, batch_norm_relu, batch_norm_train, batch_norm_train_relu,
+    conv2d, conv2d_relu, global_avg_pool, max_pool2d, relu,
 };
