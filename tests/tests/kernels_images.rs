@@ -256,6 +256,33 @@ fn a_relu_equals_burns() {
     }
 }
 
+#[test]
+fn a_relu_of_a_sum_equals_burns() {
+    let _lock = lock();
+    let device = device().autodiff();
+    device.seed(15);
+    let mut draw = Lcg(15);
+    for case in 0..wanted() {
+        let shape = [draw.draw(1, 40), draw.draw(1, 40), draw.draw(1, 40)];
+        let input = random(shape, &device);
+        // What does not need to be broadcast takes our way.
+        let rows = if case % 4 == 0 { 1 } else { shape[0] };
+        let other = random([rows, shape[1], shape[2]], &device);
+        let run = |add_relu: fn(Tensor<3>, Tensor<3>) -> Tensor<3>| {
+            let other = other.clone().require_grad();
+            let (input, x) = (input.clone().require_grad(), input.clone());
+            let output = add_relu(input.clone() * 2.0, other.clone()) * x;
+            let gradients = backward(&output);
+            (output, by(&input, &gradients), by(&other, &gradients))
+        };
+        let ours = run(kernel::add_relu);
+        let burns = run(|input, other| activation::relu(input + other));
+        assert_close("output", ours.0, burns.0);
+        assert_close("gradient by the first", ours.1, burns.1);
+        assert_close("gradient by the second", ours.2, burns.2);
+    }
+}
+
 /// Input, gamma, beta, mean and variance of a batch normalization.
 type Normalization<const D: usize> = (Tensor<D>, [Tensor<1>; 4]);
 

@@ -6,7 +6,7 @@
 
 use super::layers::{
     BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, GlobalAvgPool, Linear, LinearConfig,
-    PaddingConfig2d, Relu,
+    PaddingConfig2d, add_relu, norm_relu,
 };
 use kiln::burn;
 use kiln::burn::module::Module;
@@ -44,7 +44,7 @@ impl ResNet20 {
 
     /// `[batch, 3, 32, 32]` to `[batch, 10]`.
     pub fn forward(&self, image: Tensor<4>) -> Tensor<2> {
-        let mut x = Relu::new().forward(self.stem.forward(image));
+        let mut x = self.stem.forward_relu(image);
         for block in &self.blocks {
             x = block.forward(x);
         }
@@ -70,13 +70,12 @@ impl Block {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let relu = Relu::new();
         let shortcut = match &self.shortcut {
             Some(projection) => projection.forward(input.clone()),
             None => input.clone(),
         };
-        let x = relu.forward(self.conv1.forward(input));
-        relu.forward(self.conv2.forward(x) + shortcut)
+        let x = self.conv1.forward_relu(input);
+        add_relu(self.conv2.forward(x), shortcut)
     }
 }
 
@@ -102,5 +101,9 @@ impl ConvNorm {
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         self.norm.forward(self.conv.forward(input))
+    }
+
+    fn forward_relu(&self, input: Tensor<4>) -> Tensor<4> {
+        norm_relu(&self.norm, self.conv.forward(input))
     }
 }

@@ -13,6 +13,14 @@ mod layers {
         LinearConfig, PaddingConfig2d,
     };
 
+    pub fn add_relu(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+        Relu::new().forward(a + b)
+    }
+
+    pub fn norm_relu(norm: &BatchNorm, input: Tensor<4>) -> Tensor<4> {
+        Relu::new().forward(norm.forward(input))
+    }
+
     /// Burn has it as a function.
     #[derive(Default)]
     pub struct GlobalAvgPool;

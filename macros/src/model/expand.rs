@@ -404,6 +404,10 @@ impl Writer<'_> {
                 quote!(#name)
             }
         };
+        let see = |row: &Row, value: &Ident| {
+            let path = row.path.join(".");
+            quote!(::kiln::model::Observe::see(observer, #path, &#value);)
+        };
         let mut code = TokenStream::new();
         let mut ops = block.ops.iter().peekable();
         while let Some(op) = ops.next() {
@@ -411,10 +415,6 @@ impl Writer<'_> {
             let (value, seen) = match &op.kind {
                 OpKind::Layer { callee, input, row } => {
                     let input = take(&mut uses, *input);
-                    let see = |row: &Row, value: &Ident| {
-                        let path = row.path.join(".");
-                        quote!(::kiln::model::Observe::see(observer, #path, &#value);)
-                    };
                     let call = match callee {
                         Callee::Field(field) => {
                             let field = &block.fields[*field].ident;
@@ -460,6 +460,21 @@ impl Writer<'_> {
                 }
                 OpKind::Add(a, b) => {
                     let (a, b) = (take(&mut uses, *a), take(&mut uses, *b));
+                    if let Some((relu, next)) = ops.peek().and_then(|next| relu_of(next, op))
+                        && !uses[..uses.len() - 1].contains(&op.out)
+                    {
+                        uses.pop();
+                        ops.next();
+                        let after = local(next);
+                        let seen = see(relu, &after);
+                        // What a residual block adds to its input is used nowhere else, so the sum
+                        // can take its place.
+                        code.extend(quote! {
+                            let #after: ::kiln::Tensor<#rank> = ::kiln::kernel::add_relu(#b, #a);
+                            #seen
+                        });
+                        continue;
+                    }
                     (quote!(#a.add(#b)), None)
                 }
             };
@@ -572,13 +587,17 @@ const WITH_RELU: &[&str] = &["conv2d", "batch_norm"];
 
 /// The row and the result of `next`, if it is a ReLU of what `op` gives, and `op` can take it in.
 fn relu_of<'a>(next: &'a Op, op: &Op) -> Option<(&'a Row, Var)> {
-    let (OpKind::Layer { row: first, .. }, OpKind::Layer { input, row, .. }) =
-        (&op.kind, &next.kind)
-    else {
-        return None;
+    let joins = match &op.kind {
+        OpKind::Layer { row, .. } => WITH_RELU.contains(&row.layer.as_str()),
+        OpKind::Add(..) => true,
+        OpKind::Repeat { .. } => false,
     };
-    let joins = WITH_RELU.contains(&first.layer.as_str()) && row.layer == "relu";
-    (joins && *input == op.out).then_some((row, next.out))
+    match &next.kind {
+        OpKind::Layer { input, row, .. } if joins && row.layer == "relu" && *input == op.out => {
+            Some((row, next.out))
+        }
+        _ => None,
+    }
 }
 
 /// `vec![16, 28, 28]`

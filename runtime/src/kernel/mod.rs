@@ -66,7 +66,7 @@ mod vector;
 mod api;
 
 pub use api::{
-    attention, avg_pool2d, batch_norm, batch_norm_relu, batch_norm_train, batch_norm_train_relu,
-    conv2d, conv2d_relu, cross_entropy, gelu, global_avg_pool, layer_norm, linear, max_pool2d,
-    relu, softmax,
+    add_relu, attention, avg_pool2d, batch_norm, batch_norm_relu, batch_norm_train,
+    batch_norm_train_relu, conv2d, conv2d_relu, cross_entropy, gelu, global_avg_pool, layer_norm,
+    linear, max_pool2d, relu, softmax,
 };

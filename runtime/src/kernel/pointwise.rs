@@ -30,6 +30,28 @@ impl WithSimd for Relu<'_> {
     }
 }
 
+/// `max(x + y, 0)` of each number, in place of `x`; a NaN stays one.
+pub fn add_relu(values: &mut [f32], others: &[f32]) {
+    values
+        .par_chunks_mut(SHARE)
+        .zip(others.par_chunks(SHARE))
+        .for_each(|(values, others)| Arch::new().dispatch(AddRelu(values, others)));
+}
+
+struct AddRelu<'a>(&'a mut [f32], &'a [f32]);
+
+impl WithSimd for AddRelu<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (value, other) in self.0.iter_mut().zip(self.1) {
+            let sum = *value + other;
+            *value = if sum <= 0.0 { 0.0 } else { sum };
+        }
+    }
+}
+
 /// The gradient by the input of a ReLU, in place: 0 where its output is 0.
 pub fn relu_gradient(gradient: &mut [f32], output: &[f32]) {
     gradient
@@ -70,11 +92,35 @@ pub fn relu_recorded<B: Host>(input: FloatTensor<B>) -> (FloatTensor<B>, Clipped
     (output, step)
 }
 
+/// The output of a ReLU of a sum, and what its backward pass needs.
+pub fn add_relu_recorded<B: Host>(
+    input: FloatTensor<B>,
+    other: &FloatTensor<B>,
+) -> (FloatTensor<B>, Clipped<B>) {
+    let output = B::update(input, |values| add_relu(values, &B::read(other)));
+    let step = Clipped {
+        output: output.clone(),
+    };
+    (output, step)
+}
+
+impl<B: Host> Clipped<B> {
+    fn gradient(self, output: FloatTensor<B>) -> FloatTensor<B> {
+        B::update(output, |gradient| {
+            relu_gradient(gradient, &B::read(&self.output));
+        })
+    }
+}
+
 impl<B: Host> Step<B, 1> for Clipped<B> {
     fn gradients(self, output: FloatTensor<B>, _: [bool; 1]) -> [Option<FloatTensor<B>>; 1] {
-        let gradient = B::update(output, |gradient| {
-            relu_gradient(gradient, &B::read(&self.output));
-        });
-        [Some(gradient)]
+        [Some(self.gradient(output))]
+    }
+}
+
+impl<B: Host> Step<B, 2> for Clipped<B> {
+    fn gradients(self, output: FloatTensor<B>, wanted: [bool; 2]) -> [Option<FloatTensor<B>>; 2] {
+        let gradient = self.gradient(output);
+        wanted.map(|wanted| wanted.then(|| gradient.clone()))
     }
 }

@@ -287,6 +287,23 @@ pub fn relu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     activation::relu(input)
 }
 
+/// `max(x + y, 0)` for each number, in place of `x` where nothing else needs it; as at the end of a
+/// residual block.
+///
+/// # Panics
+///
+/// Where the shapes can not be broadcast to each other.
+pub fn add_relu<const D: usize>(input: Tensor<D>, other: Tensor<D>) -> Tensor<D> {
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    if on_host(&input) && on_host(&other) && input.dims() == other.dims() {
+        return Tensor::from_dispatch(Dispatch::clip_sum(
+            input.into_dispatch(),
+            other.into_dispatch(),
+        ));
+    }
+    activation::relu(input + other)
+}
+
 /// Whether each of these holds one number for each channel of the input.
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 fn are_channels<const N: usize, const D: usize>(each: [&Tensor<1>; N], input: &Tensor<D>) -> bool {

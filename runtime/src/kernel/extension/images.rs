@@ -56,6 +56,8 @@ pub trait Images: Backend {
     ) -> FloatTensor<Self>;
 
     fn clip(input: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    fn clip_sum(input: FloatTensor<Self>, other: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 macro_rules! on_host {
@@ -113,6 +115,10 @@ macro_rules! on_host {
 
             fn clip(input: FloatTensor<Self>) -> FloatTensor<Self> {
                 <Self as Host>::update(input, pointwise::relu)
+            }
+
+            fn clip_sum(input: FloatTensor<Self>, other: FloatTensor<Self>) -> FloatTensor<Self> {
+                pointwise::add_relu_recorded::<Self>(input, &other).0
             }
         }
     };
@@ -211,5 +217,13 @@ impl<B: Host, C: CheckpointStrategy> Images for Autodiff<B, C> {
     fn clip(input: FloatTensor<Self>) -> FloatTensor<Self> {
         let (input, node) = input.into_parts();
         record::<B, C, _, 1>([node], || pointwise::relu_recorded::<B>(input))
+    }
+
+    fn clip_sum(input: FloatTensor<Self>, other: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (input, input_node) = input.into_parts();
+        let (other, other_node) = other.into_parts();
+        record::<B, C, _, 2>([input_node, other_node], || {
+            pointwise::add_relu_recorded::<B>(input, &other)
+        })
     }
 }

@@ -272,3 +272,33 @@ impl BatchNorm {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rayon::ThreadPoolBuilder;
+
+    use super::*;
+
+    #[test]
+    fn results_do_not_depend_on_the_number_of_threads() {
+        for shape in [vec![37, 5, 9, 11], vec![301, 3, 2], vec![1000, 70]] {
+            let norm = BatchNorm::new(&shape, 1e-5, true).unwrap();
+            let count: usize = shape.iter().product();
+            let number = |at: usize| ((at * 7919) % 1013) as f32 / 97.0 - 4.0;
+            let input: Vec<_> = (0..count).map(number).collect();
+            let gradient: Vec<_> = (0..count).map(|at| number(3 * at + 1)).collect();
+            let run = |threads| {
+                let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+                pool.unwrap().install(|| {
+                    let moments = norm.moments(&input);
+                    let affine = norm.lines_of(|channel| {
+                        let of = moments[channel];
+                        Affine::new(of.mean, of.inverse_deviation(1e-5), 0.1)
+                    });
+                    (norm.sums(&affine, &input, &gradient), moments)
+                })
+            };
+            assert_eq!(run(1), run(5));
+        }
+    }
+}
