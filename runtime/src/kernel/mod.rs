@@ -25,43 +25,7 @@
 //! convolutions, which can be differentiated in their turn.
 
 #[cfg(any(feature = "flex", feature = "ndarray"))]
-mod attention;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod conv;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod cross_entropy;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-#[allow(deprecated)] // Upstream's ndarray, which is supported here all the same.
-mod extension;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod gelu;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod host;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod layer_norm;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod linear;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod memory;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod norm;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod pointwise;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod pool;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod product;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod record;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod softmax;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod steps;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-#[allow(deprecated)] // As above.
-pub(crate) mod update;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-mod vector;
+pub(crate) mod cpu;
 
 mod api;
 

@@ -8,7 +8,7 @@ use burn::tensor::{DType, FloatDType, Tensor};
 
 use crate::device;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
-use crate::kernel::update;
+use crate::kernel::cpu::update;
 
 /// PyTorch's guard against a division by zero.
 const EPSILON: f64 = 1e-6;

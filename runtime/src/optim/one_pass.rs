@@ -10,7 +10,7 @@ use burn::optim::{
 };
 use burn::tensor::{Device, Tensor};
 
-use crate::kernel::update::{self, fits};
+use crate::kernel::cpu::update::{self, fits};
 
 /// Stochastic gradient descent; the numbers are those of `burns`.
 #[derive(Clone)]

@@ -7,10 +7,10 @@ use burn::tensor::{Tensor, activation, module};
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 use {
     super::on_host,
-    crate::kernel::conv::Convolution,
-    crate::kernel::extension::Images,
-    crate::kernel::norm::BatchNorm,
-    crate::kernel::pool::{AveragePool, GlobalMean, MaxPool},
+    crate::kernel::cpu::conv::Convolution,
+    crate::kernel::cpu::extension::Images,
+    crate::kernel::cpu::norm::BatchNorm,
+    crate::kernel::cpu::pool::{AveragePool, GlobalMean, MaxPool},
     burn::backend::Dispatch,
 };
 

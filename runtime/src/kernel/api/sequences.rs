@@ -7,7 +7,7 @@ use burn::tensor::{Int, Tensor, activation, module};
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 use {
     super::{is_empty, on_host},
-    crate::kernel::{attention::Attention, extension::Sequences},
+    crate::kernel::cpu::{attention::Attention, extension::Sequences},
     burn::backend::Dispatch,
 };
 

@@ -5,10 +5,10 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
 
-use crate::kernel::attention::Attention;
-use crate::kernel::host::Host;
-use crate::kernel::record::record;
-use crate::kernel::{linear, steps};
+use crate::kernel::cpu::attention::Attention;
+use crate::kernel::cpu::host::Host;
+use crate::kernel::cpu::record::record;
+use crate::kernel::cpu::{linear, steps};
 
 /// What the kernels compute. Tensors are single precision and their shapes fit: the functions of
 /// [`kernel`](crate::kernel) see to both.

@@ -6,8 +6,8 @@ use burn::backend::tensor::FloatTensor;
 use super::BatchNorm;
 use super::element::Affine;
 use super::moments::Moments;
-use crate::kernel::host::Host;
-use crate::kernel::record::Step;
+use crate::kernel::cpu::host::Host;
+use crate::kernel::cpu::record::Step;
 
 /// The output, and the batch's mean and biased variance of each channel.
 pub type Output<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);

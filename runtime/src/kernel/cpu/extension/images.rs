@@ -5,12 +5,12 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
 
-use crate::kernel::conv::{self, Convolution};
-use crate::kernel::host::Host;
-use crate::kernel::norm::{self, BatchNorm};
-use crate::kernel::pointwise;
-use crate::kernel::pool::{self, AveragePool, GlobalMean, MaxPool};
-use crate::kernel::record::record;
+use crate::kernel::cpu::conv::{self, Convolution};
+use crate::kernel::cpu::host::Host;
+use crate::kernel::cpu::norm::{self, BatchNorm};
+use crate::kernel::cpu::pointwise;
+use crate::kernel::cpu::pool::{self, AveragePool, GlobalMean, MaxPool};
+use crate::kernel::cpu::record::record;
 
 /// What the kernels compute. Tensors are single precision and their shapes fit: the functions of
 /// [`kernel`](crate::kernel) see to both.

@@ -3,9 +3,9 @@
 use burn::backend::tensor::FloatTensor;
 
 use super::Convolution;
-use crate::kernel::host::Host;
-use crate::kernel::pointwise;
-use crate::kernel::record::Step;
+use crate::kernel::cpu::host::Host;
+use crate::kernel::cpu::pointwise;
+use crate::kernel::cpu::record::Step;
 
 /// The output.
 pub fn forward<B: Host>(

@@ -3,8 +3,8 @@
 use burn::backend::tensor::FloatTensor;
 
 use super::{AveragePool, GlobalMean, MaxPool};
-use crate::kernel::host::Host;
-use crate::kernel::record::Step;
+use crate::kernel::cpu::host::Host;
+use crate::kernel::cpu::record::Step;
 
 /// The largest number of each window.
 pub fn max<B: Host>(input: &FloatTensor<B>, pool: MaxPool) -> (FloatTensor<B>, MaxPooled) {
