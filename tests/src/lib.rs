@@ -42,6 +42,30 @@ impl Lcg {
     }
 }
 
+/// How far a number of a kernel may be from Burn's, relative to the largest of its tensor or 1.
+const TOLERANCE: f64 = 1e-5;
+
+/// Panics unless `ours` is `burns` up to rounding: each number is the same, or both are NaN, or they
+/// are apart by at most 1e-5 of the largest of the tensor, or of 1 if that is larger.
+///
+/// # Panics
+///
+/// If they are not.
+pub fn assert_close<const D: usize>(what: &str, ours: Tensor<D>, burns: Tensor<D>) {
+    assert_eq!(ours.dims(), burns.dims(), "{what}");
+    let (ours, burns) = (ours.into_data(), burns.into_data());
+    let finite = burns.iter::<f64>().filter(|number| number.is_finite());
+    // The cases are made of numbers around 1, so smaller ones are what is left of sums of those.
+    let largest = finite.fold(1.0, |a: f64, b| a.max(b.abs()));
+    for (index, (x, y)) in ours.iter::<f64>().zip(burns.iter::<f64>()).enumerate() {
+        let same = x == y || (x.is_nan() && y.is_nan()) || (x - y).abs() <= TOLERANCE * largest;
+        assert!(
+            same,
+            "{what}: number {index} is {x}, Burn's is {y}; the largest is {largest}"
+        );
+    }
+}
+
 /// Held by every test that draws random numbers whose values matter.
 ///
 /// The CPU devices of Burn have one random stream in a program, and a training seeds it at every

@@ -1,28 +1,13 @@
 //! Every kernel equals Burn's own operation, gradients included, over random shapes.
 
-use kiln::burn::tensor::ops::ConvOptions;
+use kiln::burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use kiln::burn::tensor::{Distribution, FloatDType, module};
+use kiln::data::TensorData;
 use kiln::{Device, Int, Tensor, kernel};
-use kiln_tests::{Lcg, device, is_slow, lock};
-
-/// How far a number may be from Burn's, relative to the largest of its tensor.
-const TOLERANCE: f64 = 1e-5;
+use kiln_tests::{Lcg, assert_close, device, is_slow, lock};
 
 fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device)
-}
-
-/// Panics unless `ours` is `burns`, up to rounding.
-fn assert_close<const D: usize>(what: &str, ours: Tensor<D>, burns: Tensor<D>) {
-    assert_eq!(ours.dims(), burns.dims(), "{what}");
-    let (ours, burns) = (ours.into_data(), burns.into_data());
-    let largest = burns.iter::<f64>().fold(1.0, |a: f64, b| a.max(b.abs()));
-    let apart = ours.iter::<f64>().zip(burns.iter::<f64>());
-    let apart = apart.fold(0.0, |a: f64, (x, y)| a.max((x - y).abs()));
-    assert!(
-        apart <= TOLERANCE * largest,
-        "{what}: {apart:e} apart, the largest number is {largest}"
-    );
 }
 
 #[test]
@@ -189,4 +174,63 @@ fn a_tangent_through_convolutions_gives_hessian_products() {
         let differences = (above - below) / (2.0 * STEP);
         assert_close("Hessian product by differences", ours, differences);
     }
+}
+
+/// A network of every kernel that sums: what it gives, and its gradients.
+fn everything(device: &Device) -> Vec<TensorData> {
+    device.seed(11);
+    let leaf = |shape: [usize; 4]| random(shape, device).require_grad();
+    let image = leaf([5, 6, 12, 11]);
+    let (dense, grouped) = (leaf([9, 6, 3, 3]), leaf([9, 3, 2, 2]));
+    let vector = |width| random([width], device).require_grad();
+    let (gamma, beta, bias) = (vector(9), vector(9), vector(9));
+    let options = |groups| ConvOptions::new([1, 1], [1, 1], [1, 1], groups);
+    let x = kernel::conv2d_relu(image.clone(), dense.clone(), Some(bias.clone()), options(1));
+    let x = kernel::conv2d(x, grouped.clone(), None, options(3));
+    let x = kernel::batch_norm_train(x, gamma.clone(), beta.clone(), 1e-5).output;
+    let x = kernel::max_pool2d(x, MaxPoolOptions::new([2, 2]));
+    let heads = x.reshape([5, 3, 6, 18]);
+    let x = kernel::attention(heads.clone(), heads.clone(), heads, true);
+    let (scale, weight) = (vector(18), leaf([1, 1, 18, 7]));
+    let x = kernel::layer_norm(x, scale.clone(), None, 1e-5);
+    let x = kernel::gelu(kernel::linear(x, weight.clone().reshape([18, 7]), None));
+    let scores = x.reshape([90, 7]);
+    let target = Tensor::<1, Int>::arange(0..90, device).remainder_scalar(7);
+    let loss = kernel::cross_entropy(scores.clone(), target, 0.1);
+    let gradients = loss.backward();
+    let mut found = vec![scores.into_data(), loss.into_data()];
+    for tensor in [&image, &dense, &grouped, &weight] {
+        found.extend(tensor.grad(&gradients).map(Tensor::into_data));
+    }
+    for tensor in [&gamma, &beta, &bias, &scale] {
+        found.extend(tensor.grad(&gradients).map(Tensor::into_data));
+    }
+    assert_eq!(found.len(), 10, "each has a gradient");
+    found
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let _lock = lock();
+    let device = device().autodiff();
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| everything(&device))
+    };
+    let one = run(1);
+    for threads in [2, 5] {
+        assert!(run(threads) == one, "with {threads} threads");
+    }
+}
+
+/// Under Burn's gradient checkpointing, too, where it computes parts of the forward pass again.
+#[test]
+fn gradients_are_the_same_with_checkpointing() {
+    let _lock = lock();
+    let device = device().autodiff();
+    if is_slow() {
+        return; // The kernels are Burn's there.
+    }
+    let plain = everything(&device);
+    assert!(everything(&device.gradient_checkpointing()) == plain);
 }

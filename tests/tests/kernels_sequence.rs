@@ -5,10 +5,7 @@ use kiln::burn::nn::loss::CrossEntropyLossConfig;
 use kiln::burn::tensor::ops::AttentionModuleOptions;
 use kiln::burn::tensor::{Distribution, FloatDType, activation, module};
 use kiln::{Device, Int, Tensor, kernel};
-use kiln_tests::{Lcg, device, is_slow, lock};
-
-/// How far a number may be from Burn's, relative to the largest of its tensor.
-const TOLERANCE: f64 = 1e-5;
+use kiln_tests::{Lcg, assert_close, device, is_slow, lock};
 
 fn cases() -> usize {
     if is_slow() { 20 } else { 500 }
@@ -16,19 +13,6 @@ fn cases() -> usize {
 
 fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::random(shape, Distribution::Normal(0.0, 1.5), device)
-}
-
-/// Panics unless `ours` is `burns`, up to rounding.
-fn assert_close<const D: usize>(what: &str, ours: Tensor<D>, burns: Tensor<D>) {
-    assert_eq!(ours.dims(), burns.dims(), "{what}");
-    let (ours, burns) = (ours.into_data(), burns.into_data());
-    let largest = burns.iter::<f64>().fold(1.0, |a: f64, b| a.max(b.abs()));
-    let apart = ours.iter::<f64>().zip(burns.iter::<f64>());
-    let apart = apart.fold(0.0, |a: f64, (x, y)| a.max((x - y).abs()));
-    assert!(
-        apart <= TOLERANCE * largest,
-        "{what}: {apart:e} apart, the largest number is {largest}"
-    );
 }
 
 /// Compares outputs, and gradients by `inputs` and by `vectors`.

@@ -17,7 +17,11 @@ wrapped!(Linear: nn::Linear);
 impl Linear {
     /// `[.., inputs]` to `[.., outputs]`.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        let weight = self.weight.val();
+        if input.dims()[D - 1] != weight.dims()[0] {
+            return self.inner.forward(input); // Burn says what is wrong.
+        }
         let bias = self.bias.as_ref().map(|bias| bias.val());
-        kernel::linear(input, self.weight.val(), bias)
+        kernel::linear(input, weight, bias)
     }
 }

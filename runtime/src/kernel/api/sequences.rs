@@ -128,8 +128,9 @@ pub fn linear<const D: usize>(
 /// such class.
 pub fn cross_entropy(output: Tensor<2>, target: Tensor<1, Int>, label_smoothing: f64) -> Tensor<1> {
     #[cfg(any(feature = "flex", feature = "ndarray"))]
-    if on_host(&output) && (0.0..=1.0).contains(&label_smoothing) {
-        let [batch, classes] = output.dims();
+    let [batch, classes] = output.dims();
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    if on_host(&output) && target.dims() == [batch] && (0.0..=1.0).contains(&label_smoothing) {
         // The targets lie in memory already: this waits for nothing.
         let target = target.to_data();
         let target: Vec<usize> = target

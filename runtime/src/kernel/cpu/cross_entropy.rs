@@ -12,7 +12,7 @@ use super::vector::{exp, max, sum, update};
 pub fn cross_entropy(scores: &mut [f32], classes: &[usize], smoothing: f32) -> f32 {
     let width = scores.len() / classes.len();
     let rows = SHARE.div_ceil(width);
-    let mut losses = vec![0.0; classes.len().div_ceil(rows)];
+    let mut losses = vec![0.0f64; classes.len().div_ceil(rows)];
     scores
         .par_chunks_mut(rows * width)
         .zip(classes.par_chunks(rows))
@@ -25,7 +25,7 @@ pub fn cross_entropy(scores: &mut [f32], classes: &[usize], smoothing: f32) -> f
                 batch: classes.len() as f32,
             });
         });
-    losses.iter().sum()
+    losses.iter().sum::<f64>() as f32
 }
 
 struct Rows<'a> {
@@ -36,10 +36,10 @@ struct Rows<'a> {
 }
 
 impl WithSimd for Rows<'_> {
-    type Output = f32;
+    type Output = f64;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
         let width = self.scores.len() / self.classes.len();
         let (sure, spread) = (1.0 - self.smoothing, self.smoothing / width as f32);
         let mut loss = 0.0;
@@ -76,7 +76,7 @@ impl WithSimd for Rows<'_> {
                 #[inline(always)]
                 |[x]| x,
             );
-            loss += total.ln() - score;
+            loss += f64::from(total.ln() - score);
             let scale = simd.splat_f32s(1.0 / (total * self.batch));
             let shift = simd.splat_f32s(-spread / self.batch);
             update(
@@ -88,6 +88,6 @@ impl WithSimd for Rows<'_> {
             );
             row[class] -= sure / self.batch;
         }
-        loss / self.batch
+        loss / f64::from(self.batch)
     }
 }

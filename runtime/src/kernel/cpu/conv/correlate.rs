@@ -65,11 +65,17 @@ pub fn correlate(to: &mut [f32], source: &[f32], correlation: &Correlation) {
     let share = batch.div_ceil(4 * threads);
     let images = plan.images(channels.0 / correlation.groups, BLOCK, share.min(8));
     // How the work is split changes no sum: each output has its own, in the order of the taps.
-    let range = if correlation.groups == 1 && batch < threads {
+    let per_group = channels.1 / correlation.groups;
+    let whole = if correlation.groups == 1 {
+        8
+    } else {
+        per_group
+    };
+    let range = if batch < threads {
         channels
             .1
             .div_ceil(threads.div_ceil(batch))
-            .next_multiple_of(8)
+            .next_multiple_of(whole)
     } else {
         channels.1
     };
@@ -115,11 +121,16 @@ impl Correlation<'_> {
         let shown = to.len() / (images * self.written.0 * self.written.1);
         scratch.sums.resize(width * line, 0.0);
         for (group, weights) in self.packed.chunks_exact(group_weights).enumerate() {
+            // Which of the group's outputs are asked for.
+            let low = start.saturating_sub(group * outputs);
+            let high = outputs.min((start + shown).saturating_sub(group * outputs));
+            if low >= high {
+                continue;
+            }
             let of = (group * channels, channels, self.channels.0);
             plan.gather(&mut scratch.planes, source, of, LONGEST);
             let blocks = weights.chunks_exact(offsets.len() * width);
-            let end = outputs.min(start + shown);
-            for (weights, first) in blocks.skip(start / width).zip((start..end).step_by(width)) {
+            for (weights, first) in blocks.skip(low / width).zip((low..high).step_by(width)) {
                 let sums = SumsOf {
                     weights,
                     offsets: &offsets,
@@ -133,7 +144,7 @@ impl Correlation<'_> {
                     4 => Arch::new().dispatch(Sums::<4, 6>(sums)),
                     _ => Arch::new().dispatch(Sums::<2, 8>(sums)),
                 }
-                for (output, sums) in (first..end).zip(scratch.sums.chunks_exact(line)) {
+                for (output, sums) in (first..high).zip(scratch.sums.chunks_exact(line)) {
                     let bias = self.bias.map_or(0.0, |bias| bias[group * outputs + output]);
                     let at = (group * outputs + output - start, shown);
                     Arch::new().dispatch(|| self.write(to, at, bias, sums));
@@ -150,7 +161,7 @@ impl Correlation<'_> {
         let finish = |sum: f32| {
             let sum = sum + bias;
             // NaN stays NaN.
-            if self.relu && sum < 0.0 { 0.0 } else { sum }
+            if self.relu && sum <= 0.0 { 0.0 } else { sum }
         };
         for (image, to) in to.chunks_exact_mut(shown * height * width).enumerate() {
             let to = &mut to[output * height * width..][..height * width];

@@ -40,6 +40,9 @@ impl Convolution {
         let [images, channels, height, width] = input;
         let [outputs, per_group, ..] = kernel;
         let groups = options.groups;
+        if groups == 0 || options.stride.contains(&0) {
+            return None; // Burn says what is wrong.
+        }
         let fits = per_group * groups == channels && outputs % groups == 0;
         let window = |axis: usize, input| Window {
             input,

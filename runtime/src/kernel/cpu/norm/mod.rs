@@ -236,7 +236,7 @@ impl BatchNorm {
         if self.is_planes() {
             (NEAR / self.length).clamp(1, EXAMPLES.0)
         } else {
-            (2 * NEAR / self.example()).clamp(1, EXAMPLES.1)
+            (2 * NEAR / self.example()).clamp(16, EXAMPLES.1)
         }
     }
 
