@@ -18,11 +18,11 @@
 //! # Ok::<(), kiln::Error>(())
 //! ```
 //!
-//! Results do not depend on the number of threads, to the bit; on another processor they may. They may differ from Burn's by
-//! rounding, since sums are taken in another order and the exponential is a polynomial of our own.
-//! Gradients are recorded as Burn records them;
-//! the convolution is linear in its input and in its weights, so a tangent through it is two more
-//! convolutions, which can be differentiated in their turn.
+//! Results do not depend on the number of threads, to the bit; on another processor they may. They
+//! may differ from Burn's by rounding, since sums are taken in another order and the exponential is
+//! a polynomial of our own. Gradients are recorded as Burn records them; the convolution is linear in
+//! its input and in its weights, so a tangent through it is two more convolutions, which can be
+//! differentiated in their turn.
 
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 pub(crate) mod cpu;
