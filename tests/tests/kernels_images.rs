@@ -152,25 +152,30 @@ fn a_max_pooling_equals_burns() {
 
 #[test]
 fn a_nan_is_the_largest_of_its_window() {
+    if is_slow() {
+        return; // Burn's own kernel runs there, and what it makes of a NaN is the driver's affair.
+    }
     let _lock = lock();
     let device = device().autodiff();
     for at in 0..16 {
         let mut values = [0.5; 16];
         values[at] = f32::NAN;
         let input = Tensor::<1>::from_floats(values, &device).reshape([1, 1, 4, 4]);
-        for options in [
-            MaxPoolOptions::new([2, 2]),
-            MaxPoolOptions::new([3, 3])
-                .with_stride([1, 1])
-                .with_padding([1, 1]),
-        ] {
-            let (ours, gradient) = run(&input, |x| kernel::max_pool2d(x, options.clone()));
-            let (burns, _) = run(&input, |x| module::max_pool2d(x, options.clone()));
-            let nans = |tensor: Tensor<4>| {
-                let data = tensor.into_data();
-                data.iter::<f32>().map(f32::is_nan).collect::<Vec<_>>()
+        for (kernel, stride, padding) in [(2, 2, 0), (3, 1, 1)] {
+            let options = MaxPoolOptions::new([kernel; 2])
+                .with_stride([stride; 2])
+                .with_padding([padding; 2]);
+            let (output, gradient) = run(&input, |x| kernel::max_pool2d(x, options.clone()));
+            let columns = output.dims()[3];
+            // Burn's own on ndarray passes over a NaN, so it is no reference.
+            let reads = |window: usize, at: usize| {
+                let start = window * stride;
+                (start..start + kernel).contains(&(at + padding))
             };
-            assert_eq!(nans(ours), nans(burns));
+            for (window, value) in output.into_data().iter::<f32>().enumerate() {
+                let holds = reads(window / columns, at / 4) && reads(window % columns, at % 4);
+                assert_eq!(value.is_nan(), holds, "window {window}, NaN at {at}");
+            }
             let gradient: Vec<f32> = gradient.into_data().iter().collect();
             assert!(gradient[at] != 0.0 && gradient.iter().all(|value| !value.is_nan()));
         }
