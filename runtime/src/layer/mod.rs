@@ -1,5 +1,5 @@
 //! The layers that a declaration is made of: Burn's own, or Burn's parameters with a forward pass
-//! by Kiln's [`kernel`](crate::kernel)s.
+//! by Kiln's [kernels](crate::kernel).
 //!
 //! The latter hold Burn's layer, are made from it by `into()` ([`LayerNorm`] from its configuration)
 //! and have its parameter paths; on a device for which there is no kernel they run Burn's code:
