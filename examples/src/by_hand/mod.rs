@@ -9,6 +9,5 @@
     reason = "each network is compiled twice, once with Kiln's layers and once with Burn's"
 )]
 
-mod attention;
 pub mod with_burn;
 pub mod with_kiln;

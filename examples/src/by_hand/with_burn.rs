@@ -2,9 +2,9 @@
 
 mod layers {
     use kiln::Tensor;
-    use kiln::burn::tensor::module::adaptive_avg_pool2d;
+    use kiln::burn::tensor::module::{adaptive_avg_pool2d, attention};
+    use kiln::burn::tensor::ops::AttentionModuleOptions;
 
-    pub use crate::by_hand::attention::causal_attention;
     pub use kiln::burn::nn::activation::{Gelu, Relu};
     pub use kiln::burn::nn::conv::{Conv2d, Conv2dConfig};
     pub use kiln::burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
@@ -12,6 +12,14 @@ mod layers {
         BatchNorm, BatchNormConfig, Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear,
         LinearConfig, PaddingConfig2d,
     };
+
+    pub fn causal_attention(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>) -> Tensor<4> {
+        let options = AttentionModuleOptions {
+            is_causal: true,
+            ..Default::default()
+        };
+        attention(query, key, value, None, None, options)
+    }
 
     pub fn add_relu(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
         Relu::new().forward(a + b)

@@ -41,8 +41,8 @@ impl Host for burn::backend::Flex {
         match tensor.as_slice::<f32>() {
             Some(values) => Cow::Borrowed(values),
             None => {
-                let copy = tensor.to_contiguous();
-                Cow::Owned(copy.as_slice::<f32>().unwrap_or_default().to_vec())
+                let copy = tensor.to_contiguous().into_data();
+                Cow::Owned(copy.try_into_vec().unwrap_or_default())
             }
         }
     }
