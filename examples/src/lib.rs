@@ -95,6 +95,18 @@ pub fn gallery(pictures: &[(String, String)], width: usize) -> String {
     shown
 }
 
+/// Runs a program on the default device, and lets the device finish what it was given.
+///
+/// Mesa's software Vulkan crashes in about one of twenty processes that end while it compiles a
+/// kernel, so a program that has nothing more to ask of the device still waits for it.
+pub fn on_device(run: impl FnOnce(&Device) -> Result<(), Box<dyn Error>>) -> ExitCode {
+    finish(default_device().map_err(Into::into).and_then(|device| {
+        let result = run(&device);
+        let settled = device.sync();
+        result.and(settled.map_err(|error| format!("the device failed: {error}").into()))
+    }))
+}
+
 /// How a program ends: an error is one line to standard error. A reader that has seen enough
 /// (`digits | head`) is none.
 pub fn finish(result: Result<(), Box<dyn Error>>) -> ExitCode {

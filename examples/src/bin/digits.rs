@@ -10,7 +10,7 @@ use clap::Parser;
 use kiln::data::{Images, Subset, digits, mnist};
 use kiln::prelude::*;
 use kiln::train::TrainFailure;
-use kiln_examples::{DigitNet, DigitNetConfig, classify, finish, gallery};
+use kiln_examples::{DigitNet, DigitNetConfig, classify, gallery, on_device};
 use serde_json::json;
 
 optimizer! {
@@ -60,11 +60,11 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    finish(run(&Options::parse(), &mut std::io::stdout().lock()))
+    let options = Options::parse();
+    on_device(|device| run(&options, device, &mut std::io::stdout().lock()))
 }
 
-fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
-    let device = default_device()?;
+fn run(options: &Options, device: &Device, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let (train, test, size, epochs, batch): (Examples, Examples, _, _, _) = match &options.data {
         None => {
             let (train, test) = digits()?.split(0.8, options.seed)?;
@@ -86,14 +86,14 @@ fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     }
 
     device.seed(options.seed);
-    let model = DigitNetConfig::new().with_size(size).init(&device)?;
+    let model = DigitNetConfig::new().with_size(size).init(device)?;
     writeln!(out, "{}\n", model.summary())?;
     writeln!(
         out,
         "{} images to learn from, {} to be tested on; {epochs} epochs at a batch of {batch}, on {}\n",
         train.len(),
         test.len(),
-        kiln::device::name(&device),
+        kiln::device::name(device),
     )?;
     let run = Trainer::new(model, Momentum::new(), Decay::new())
         .epochs(epochs)
@@ -116,12 +116,12 @@ fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
             "epochs": epochs,
             "steps": run.steps,
             "seconds": run.seconds,
-            "device": kiln::device::name(&device),
+            "device": kiln::device::name(device),
         });
         std::fs::write(file, format!("{result:#}\n"))
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    show(&run.model, &test, &device, out)?;
+    show(&run.model, &test, device, out)?;
     writeln!(
         out,
         "test accuracy {:.2} %, test loss {:.4}, {} steps in {:.1} s",

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use kiln::data::idx_images;
 use kiln::prelude::*;
-use kiln_examples::{DigitNet, classify, finish, gallery};
+use kiln_examples::{DigitNet, classify, gallery, on_device};
 
 /// Reads images from an IDX file (gzipped or not) and says which digits they show.
 #[derive(Parser)]
@@ -28,12 +28,12 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    finish(run(&Options::parse(), &mut io::stdout().lock()))
+    let options = Options::parse();
+    on_device(|device| run(&options, device, &mut io::stdout().lock()))
 }
 
-fn run(options: &Options, out: &mut impl io::Write) -> Result<(), Box<dyn Error>> {
-    let device = default_device()?;
-    let model = DigitNet::load(&options.model, &device)?;
+fn run(options: &Options, device: &Device, out: &mut impl io::Write) -> Result<(), Box<dyn Error>> {
+    let model = DigitNet::load(&options.model, device)?;
     let images = idx_images(&options.images)?;
     let expected = model.config().inputs();
     if expected != [images.shape().to_vec()] {
@@ -55,7 +55,7 @@ fn run(options: &Options, out: &mut impl io::Write) -> Result<(), Box<dyn Error>
     let mut csv = String::from("index,digit,probability\n");
     for first in (0..count).step_by(256) {
         let indices: Vec<usize> = (first..count.min(first + 256)).collect();
-        let input = Tensor::from_data(images.gather(&indices)?, &device);
+        let input = Tensor::from_data(images.gather(&indices)?, device);
         for (index, read) in indices.into_iter().zip(classify(&model, input)) {
             if index < options.show {
                 let caption = format!("{} ({:.0} %)", read.class, 100.0 * read.probability);
