@@ -79,9 +79,14 @@ impl Report {
         }
     }
 
+    /// How many mistakes were found so far.
+    pub fn count(&self) -> usize {
+        self.errors.borrow().as_ref().map_or(0, Vec::len)
+    }
+
     /// Whether nothing is wrong so far.
     pub fn is_clean(&self) -> bool {
-        self.errors.borrow().as_ref().is_none_or(Vec::is_empty)
+        self.count() == 0
     }
 
     /// One `compile_error!` per mistake, in the order of the declaration.

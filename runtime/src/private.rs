@@ -11,7 +11,9 @@ use std::fmt;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-use crate::model::{Batch, InitError, Model, Observe};
+use crate::layer::Layer;
+pub use crate::model::repeated::Rest;
+use crate::model::{Batch, InitError, Model, Observe, Size, Summary, shown};
 
 /// `floor(a / b)`; zero where there is no such number, which no check lets pass.
 pub fn floor_div(a: i128, b: i128) -> i128 {
@@ -53,6 +55,36 @@ impl Problems {
         }
     }
 
+    /// Asks a layer of the user's own what it gives.
+    pub fn own<L: Layer>(
+        &mut self,
+        config: &L::Config,
+        input: &[Size],
+        output: &[Size],
+        layer: &str,
+    ) {
+        let fits = |given: &[Size]| {
+            let same = |(a, b): (&Size, &Size)| match (a.fixed(), b.fixed()) {
+                (Some(a), Some(b)) => a == b,
+                _ => true,
+            };
+            given.len() == output.len() && given.iter().zip(output).all(same)
+        };
+        match L::output(config, input) {
+            Err(reason) => self.require(false, layer, || reason),
+            Ok(given) => self.require(fits(&given), layer, || {
+                format!(
+                    "{} goes in and {} comes out, but {} is expected behind it; say what comes \
+                     out: `.. as {}`",
+                    shown(input),
+                    shown(&given),
+                    shown(output),
+                    shown(&given),
+                )
+            }),
+        }
+    }
+
     pub fn finish(self) -> Result<(), InitError> {
         if self.found.is_empty() {
             return Ok(());
@@ -61,6 +93,67 @@ impl Problems {
             model: self.model.to_owned(),
             problems: self.found,
         })
+    }
+
+    /// Panics if something is wrong with the tensors that arrived, as Burn does.
+    #[track_caller]
+    pub fn refuse(self) {
+        let problems = self.found.join("; ");
+        assert!(problems.is_empty(), "`{}`: {problems}", self.model);
+    }
+}
+
+/// Panics if a tensor of shape `[batch, ..]` is not of the declared shape, as Burn does.
+#[track_caller]
+pub fn takes(model: &str, input: &str, found: &[usize], shape: &[Size]) {
+    let fits = match found {
+        [_, found @ ..] => {
+            found.len() == shape.len() && shape.iter().zip(found).all(|(a, b)| a.takes(*b))
+        }
+        [] => false,
+    };
+    let sizes = || {
+        shape
+            .iter()
+            .map(|size| format!(", {size}"))
+            .collect::<String>()
+    };
+    assert!(
+        fits,
+        "`{model}` takes `{input}` of shape [batch{}], found {found:?}",
+        sizes()
+    );
+}
+
+/// A dimension that a tensor decides, if it is known.
+pub fn size(text: &'static str, value: Option<i128>) -> Size {
+    value.map_or(Size::Any(text), |value| {
+        Size::Fixed(usize::try_from(value).unwrap_or(0))
+    })
+}
+
+/// The dimension `dim` of a shape, if it is known.
+pub fn known(shape: &[Size], dim: usize) -> Option<i128> {
+    Some(shape.get(dim)?.fixed()? as i128)
+}
+
+/// What is wrong with a network as a layer of another.
+pub fn given(
+    model: &str,
+    checked: Result<(), InitError>,
+    inputs: &[Vec<Size>],
+    input: &[Size],
+) -> Result<(), String> {
+    checked.map_err(|error| error.problems.join("; "))?;
+    let takes = |(a, b): (&Size, &Size)| b.fixed().is_none_or(|b| a.takes(b));
+    match inputs {
+        [shape] if shape.len() == input.len() && shape.iter().zip(input).all(takes) => Ok(()),
+        [shape] => Err(format!(
+            "`{model}` takes {}, found {}",
+            shown(shape),
+            shown(input)
+        )),
+        _ => Err(format!("`{model}` takes {} inputs", inputs.len())),
     }
 }
 
@@ -77,30 +170,44 @@ pub fn initialized<M: Module>(model: M) -> M {
     model
 }
 
-/// `count` blocks.
-pub fn repeated<B>(count: usize, block: impl FnMut() -> B) -> Vec<B> {
-    std::iter::repeat_with(block).take(count).collect()
+/// A block for each index.
+pub fn repeated<B>(indices: std::ops::Range<i128>, block: impl FnMut(i128) -> B) -> Vec<B> {
+    indices.map(block).collect()
 }
 
-/// Runs `value` through the blocks.
+/// Runs `value` through the blocks, the first of which is number `written`.
 pub fn run_repeated<B, O: Observe, const D: usize>(
     blocks: &[B],
     path: &str,
+    written: usize,
     mut value: Tensor<D>,
     observer: &mut O,
     run: impl Fn(&B, Tensor<D>, &mut O) -> Tensor<D>,
 ) -> Tensor<D> {
     for (index, block) in blocks.iter().enumerate() {
-        observer.enter(path, index);
+        observer.enter(path, index + written);
         value = run(block, value, observer);
         observer.exit();
     }
     value
 }
 
-/// A model shows itself as its summary.
-pub fn display<M: Model>(model: &M, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    fmt::Display::fmt(&model.summary(), f)
+/// Runs a layer of the user's own.
+pub fn run_own<L: Layer, O: Observe>(
+    layer: &L,
+    path: &str,
+    input: L::Input,
+    observer: &mut O,
+) -> L::Output {
+    observer.model(path);
+    let output = layer.run(input, observer);
+    observer.exit();
+    output
+}
+
+/// A network shows itself as its summary, which a network that exists has.
+pub fn display(summary: Result<Summary, InitError>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    summary.map_or(Ok(()), |summary| fmt::Display::fmt(&summary, f))
 }
 
 /// A step of Burn's learner: forward, loss, backward.

@@ -227,7 +227,8 @@ kiln::schedule! {
 fn a_crate_with_its_own_names_changes_nothing() -> Result<(), InitError> {
     let device = device();
     let config = shadowed::HostileConfig::new().with_type(6).with_classes(3);
-    assert_eq!(config.inputs(), [[1, 12, 8]]);
+    let shape = [1, 12, 8].map(kiln::model::Size::Fixed);
+    assert_eq!(config.inputs(), [shape]);
     let model = config.init(&device)?;
     assert_eq!(
         model.forward(Tensor::zeros([2, 1, 12, 8], &device)).dims(),

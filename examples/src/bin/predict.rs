@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use kiln::data::idx_images;
+use kiln::model::Size;
 use kiln::prelude::*;
 use kiln_examples::{DigitNet, classify, gallery, on_device};
 
@@ -36,11 +37,13 @@ fn run(options: &Options, device: &Device, out: &mut impl io::Write) -> Result<(
     let model = DigitNet::load(&options.model, device)?;
     let images = idx_images(&options.images)?;
     let expected = model.config().inputs();
-    if expected != [images.shape().to_vec()] {
+    let shape: Vec<_> = images.shape().iter().copied().map(Size::Fixed).collect();
+    if expected != [shape] {
+        let expected: Vec<_> = expected[0].iter().map(Size::to_string).collect();
         return Err(format!(
-            "{} takes images of shape {:?}, {} holds {:?}",
+            "{} takes images of shape [{}], {} holds {:?}",
             options.model.display(),
-            expected[0],
+            expected.join(", "),
             options.images.display(),
             images.shape(),
         )

@@ -4,13 +4,13 @@
 //! dimension while compiling; without hyper-parameters a dimension is a plain number. A rounded
 //! division that does not come to a number is an unknown of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
-use crate::syntax::{Expr, Node, Number, Op};
+use crate::syntax::{self, Compare, Expr, Head, LocalKind, Node, Number, Op};
 
 /// A dimension; unknown where an earlier mistake left it open, so that one mistake is reported
 /// once.
@@ -24,8 +24,23 @@ type Polynomial = BTreeMap<Vec<Atom>, i128>;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Atom {
     Hyper(String),
+    /// A dimension that is known only when the tensor arrives; at least 1.
+    Any(String),
+    /// The index of a `repeat`, and what it is never below.
+    Index(String, i128),
     /// `floor(a / b)`
     Quotient(Dim, Dim),
+    Choice(Box<Choice>),
+}
+
+/// `if left == right { then } else { otherwise }`
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Choice {
+    compare: Compare,
+    left: Dim,
+    right: Dim,
+    then: Dim,
+    otherwise: Dim,
 }
 
 impl Dim {
@@ -43,15 +58,32 @@ impl Dim {
         Dim(Some(BTreeMap::from([(vec![atom], 1)])))
     }
 
+    /// A dimension that is known only when the tensor arrives.
+    pub fn any(name: &Ident) -> Dim {
+        Dim::atom(Atom::Any(name.to_string()))
+    }
+
     /// The dimension that an expression stands for. The expression was checked: every name in it
-    /// is a whole hyper-parameter.
-    pub fn from_expr(expr: &Expr) -> Dim {
+    /// is a whole hyper-parameter, or stands for a number.
+    pub fn from_expr(expr: &Expr, head: &Head) -> Dim {
         match &expr.node {
             Node::Int(value) => Dim::of(i128::from(*value)),
-            Node::Name(name) => Dim::atom(Atom::Hyper(name.to_string())),
-            Node::Neg(inner) => Dim::of(0).sub(&Dim::from_expr(inner)),
+            Node::Name(name) => Dim::atom(match head.local(name) {
+                Some(LocalKind::Any) => Atom::Any(name.to_string()),
+                Some(LocalKind::Index(low)) => Atom::Index(name.to_string(), low),
+                None => Atom::Hyper(name.to_string()),
+            }),
+            Node::Neg(inner) => Dim::of(0).sub(&Dim::from_expr(inner, head)),
+            Node::If(choice) => Choice {
+                compare: choice.compare,
+                left: Dim::from_expr(&choice.left, head),
+                right: Dim::from_expr(&choice.right, head),
+                then: Dim::from_expr(&choice.then, head),
+                otherwise: Dim::from_expr(&choice.otherwise, head),
+            }
+            .dim(),
             Node::Binary(op, left, right) => {
-                let (left, right) = (Dim::from_expr(left), Dim::from_expr(right));
+                let [left, right] = [left, right].map(|side| Dim::from_expr(side, head));
                 match op {
                     Op::Add => left.add(&right),
                     Op::Sub => left.sub(&right),
@@ -59,7 +91,7 @@ impl Dim {
                     Op::Div => left.floor_div(&right),
                 }
             }
-            Node::Float(_) | Node::Bool(_) => Dim::UNKNOWN,
+            Node::Float(_) | Node::Bool(_) | Node::Any(_) => Dim::UNKNOWN,
         }
     }
 
@@ -147,26 +179,76 @@ impl Dim {
     /// A number that the dimension is never below, whatever the hyper-parameters are.
     pub fn lower_bound(&self) -> Option<i128> {
         let terms = self.0.as_ref()?;
-        // Hyper-parameters are not negative; a quotient may be.
-        let monotone = terms.iter().all(|(monomial, coefficient)| {
-            monomial.is_empty()
-                || (*coefficient > 0 && monomial.iter().all(|atom| matches!(atom, Atom::Hyper(_))))
-        });
-        monotone.then(|| terms.get(&Vec::new()).copied().unwrap_or(0))
+        let mut bound = 0i128;
+        for (monomial, coefficient) in terms {
+            let mut term = *coefficient;
+            if term < 0 && !monomial.is_empty() {
+                return None;
+            }
+            for atom in monomial {
+                term = term.checked_mul(match atom {
+                    Atom::Hyper(_) => 0,
+                    Atom::Any(_) => 1,
+                    Atom::Index(_, low) => *low,
+                    // They may be negative.
+                    Atom::Quotient(..) | Atom::Choice(_) => return None,
+                })?;
+            }
+            bound = bound.checked_add(term)?;
+        }
+        Some(bound)
+    }
+
+    /// Every atom in it, those inside of others too.
+    fn atoms(&self, see: &mut dyn FnMut(&Atom)) {
+        for atom in self.0.iter().flatten().flat_map(|(monomial, _)| monomial) {
+            see(atom);
+            match atom {
+                Atom::Hyper(_) | Atom::Any(_) | Atom::Index(..) => {}
+                Atom::Quotient(a, b) => {
+                    a.atoms(see);
+                    b.atoms(see);
+                }
+                Atom::Choice(choice) => {
+                    let Choice {
+                        left,
+                        right,
+                        then,
+                        otherwise,
+                        ..
+                    } = &**choice;
+                    for dim in [left, right, then, otherwise] {
+                        dim.atoms(see);
+                    }
+                }
+            }
+        }
     }
 
     /// The names of the hyper-parameters in it.
     pub fn hypers(&self, into: &mut Vec<String>) {
-        for atom in self.0.iter().flatten().flat_map(|(monomial, _)| monomial) {
-            match atom {
-                Atom::Hyper(name) if !into.contains(name) => into.push(name.clone()),
-                Atom::Hyper(_) => {}
-                Atom::Quotient(a, b) => {
-                    a.hypers(into);
-                    b.hypers(into);
-                }
+        self.atoms(&mut |atom| match atom {
+            Atom::Hyper(name) if !into.contains(name) => into.push(name.clone()),
+            _ => {}
+        });
+    }
+
+    /// The dimensions in it that are known only when the tensor arrives.
+    pub fn anys(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        self.atoms(&mut |atom| {
+            if let Atom::Any(name) = atom {
+                names.insert(name.clone());
             }
-        }
+        });
+        names
+    }
+
+    /// Whether the index `name` is in it.
+    pub fn names_index(&self, name: &str) -> bool {
+        let mut found = false;
+        self.atoms(&mut |atom| found |= matches!(atom, Atom::Index(index, _) if index == name));
+        found
     }
 
     /// The value when every hyper-parameter has the value that `known` gives.
@@ -176,7 +258,11 @@ impl Dim {
             let mut term = *coefficient;
             for atom in monomial {
                 let value = match atom {
-                    Atom::Hyper(name) => known(name)?,
+                    Atom::Hyper(name) | Atom::Any(name) | Atom::Index(name, _) => known(name)?,
+                    Atom::Choice(choice) => {
+                        let (left, right) = (choice.left.eval(known)?, choice.right.eval(known)?);
+                        choice.side(choice.compare.holds(left, right)).eval(known)?
+                    }
                     Atom::Quotient(a, b) => a.eval(known)?.checked_div_euclid(b.eval(known)?)?,
                 };
                 term = term.checked_mul(value)?;
@@ -201,6 +287,16 @@ impl Dim {
                     // Of the user's own, and perhaps raw.
                     let name = format_ident!("{name}", span = Span::call_site());
                     quote!((self.#name as ::core::primitive::i128))
+                }
+                Atom::Any(name) | Atom::Index(name, _) => {
+                    let name = syntax::local(name);
+                    quote!(#name)
+                }
+                Atom::Choice(choice) => {
+                    let op = choice.compare.tokens();
+                    let (left, right) = (choice.left.tokens(), choice.right.tokens());
+                    let (then, otherwise) = (choice.then.tokens(), choice.otherwise.tokens());
+                    quote!((if #left #op #right { #then } else { #otherwise }))
                 }
                 Atom::Quotient(a, b) => {
                     let (a, b) = (a.tokens(), b.tokens());
@@ -244,6 +340,41 @@ fn literal(number: i128) -> TokenStream {
     }
 }
 
+impl Choice {
+    fn dim(self) -> Dim {
+        let Choice {
+            compare,
+            left,
+            right,
+            then,
+            otherwise,
+        } = &self;
+        let (more, less) = (left.sub(right), right.sub(left));
+        let above = |dim: &Dim, low: i128| dim.lower_bound().is_some_and(|bound| bound >= low);
+        let holds = match compare {
+            Compare::Equal if more.number() == Some(0) => Some(true),
+            Compare::Equal if above(&more, 1) || above(&less, 1) => Some(false),
+            Compare::Less if above(&less, 1) => Some(true),
+            Compare::Less if above(&more, 0) => Some(false),
+            _ => None,
+        };
+        match holds {
+            Some(holds) => self.side(holds).clone(),
+            None if [left, right, then, otherwise]
+                .into_iter()
+                .any(Dim::is_unknown) =>
+            {
+                Dim::UNKNOWN
+            }
+            None => Dim::atom(Atom::Choice(Box::new(self))),
+        }
+    }
+
+    fn side(&self, holds: bool) -> &Dim {
+        if holds { &self.then } else { &self.otherwise }
+    }
+}
+
 impl From<Number> for Dim {
     fn from(number: Number) -> Dim {
         match number {
@@ -277,8 +408,24 @@ impl fmt::Display for Dim {
             for (i, atom) in monomial.iter().enumerate() {
                 f.write_str(if i == 0 { "" } else { " * " })?;
                 match atom {
-                    Atom::Hyper(name) => f.write_str(name)?,
+                    Atom::Hyper(name) | Atom::Any(name) | Atom::Index(name, _) => {
+                        f.write_str(name)?;
+                    }
                     Atom::Quotient(a, b) => write!(f, "({a}) / {b}")?,
+                    Atom::Choice(choice) => {
+                        let Choice {
+                            compare,
+                            left,
+                            right,
+                            then,
+                            otherwise,
+                        } = &**choice;
+                        let op = compare.tokens();
+                        write!(
+                            f,
+                            "(if {left} {op} {right} {{ {then} }} else {{ {otherwise} }})"
+                        )?;
+                    }
                 }
             }
         }
@@ -296,6 +443,25 @@ impl Shape {
 
     pub fn of(dims: Vec<Dim>) -> Shape {
         Shape(Some(dims))
+    }
+
+    /// `[Size::Fixed(16), Size::Any("length")]`
+    pub fn size_tokens(&self) -> TokenStream {
+        let dims = self
+            .0
+            .iter()
+            .flatten()
+            .map(|dim| match dim.anys().is_empty() {
+                true => {
+                    let size = dim.usize_tokens();
+                    quote!(::kiln::model::Size::Fixed(#size))
+                }
+                false => {
+                    let text = dim.to_string();
+                    quote!(::kiln::model::Size::Any(#text))
+                }
+            });
+        quote!([#(#dims),*])
     }
 
     /// The rank of the tensor that carries a batch of it.

@@ -4,6 +4,7 @@
 use proc_macro2::{Ident, TokenStream};
 
 use super::dim::{Dim, Shape};
+pub use super::parse::Join;
 use super::require::Check;
 use crate::report::Pos;
 use crate::syntax::{Expr, Head};
@@ -14,15 +15,28 @@ pub struct Network {
     pub inputs: Vec<Input>,
     /// The model itself first, then the bodies of its `repeat`s.
     pub blocks: Vec<Block>,
-    pub output: Option<(Var, Shape)>,
+    pub outputs: Vec<Output>,
     pub loss: Option<Loss>,
     /// What only the hyper-parameters' values can decide: left to `init`.
     pub checks: Vec<Check>,
+    /// What only the tensors that arrive can decide: left to `forward`.
+    pub late: Vec<Check>,
+    /// The layers of the user's own.
+    pub own: Vec<OwnLayer>,
 }
 
 pub struct Input {
     pub name: Ident,
     pub shape: Shape,
+    pub integers: bool,
+}
+
+pub struct Output {
+    pub name: Ident,
+    pub var: Var,
+    pub shape: Shape,
+    /// The layer that made it, if one did.
+    pub last_layer: Option<Ident>,
 }
 
 /// A local value of a block.
@@ -52,7 +66,16 @@ pub struct Field {
 
 pub enum FieldKind {
     Layer { ty: TokenStream, init: TokenStream },
-    Repeat { block: usize, count: Dim },
+    Repeat(Repeat),
+}
+
+/// Repetitions of a block, behind the first `written` ones, which stand beside them.
+pub struct Repeat {
+    pub block: usize,
+    pub index: Option<Ident>,
+    pub from: Dim,
+    pub to: Dim,
+    pub written: usize,
 }
 
 /// One operation; the operations of a block run in order.
@@ -65,29 +88,72 @@ pub struct Op {
 pub enum OpKind {
     Layer {
         callee: Callee,
-        input: Var,
+        /// The value that runs through the chain first.
+        inputs: Vec<Var>,
         row: Row,
     },
     Repeat {
         field: usize,
         input: Var,
     },
-    Add(Var, Var),
+    Join {
+        join: Join,
+        /// Of a `residual` its block comes second.
+        inputs: [Var; 2],
+        /// Whether the two are of one shape, so that nothing is spread.
+        same: bool,
+    },
+    Concat {
+        inputs: Vec<Var>,
+        /// Behind the batch.
+        dim: usize,
+        shape: Shape,
+    },
+}
+
+impl OpKind {
+    pub fn inputs(&self) -> &[Var] {
+        match self {
+            OpKind::Layer { inputs, .. } | OpKind::Concat { inputs, .. } => inputs,
+            OpKind::Repeat { input, .. } => std::slice::from_ref(input),
+            OpKind::Join { inputs, .. } => inputs,
+        }
+    }
 }
 
 /// What computes a layer.
+#[derive(Clone)]
 pub enum Callee {
     Field(usize),
     /// A layer without parameters and settings is made where it is used.
     Inline(TokenStream),
+    /// A layer of the user's own, by its place in [`Network::own`].
+    Own {
+        field: usize,
+        own: usize,
+    },
+}
+
+/// A layer of the user's own: a type with its settings, the shape that goes in and the one that is
+/// said to come out.
+pub struct OwnLayer {
+    pub path: syn::Path,
+    pub config: TokenStream,
+    pub input: Shape,
+    pub output: Shape,
+    /// The layer with its parameter path, for messages.
+    pub place: String,
+    pub loops: Vec<super::require::Loop>,
 }
 
 /// A layer's line in the summary.
+#[derive(Clone)]
 pub struct Row {
     pub layer: String,
     pub path: Vec<String>,
     pub shape: Shape,
     pub params: Dim,
+    pub multiply_adds: Dim,
 }
 
 /// What is minimised.

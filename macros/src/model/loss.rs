@@ -1,13 +1,12 @@
 //! The losses: what each takes, and what it needs of the output.
 
-use super::check::{Flow, Output};
-use super::ir::Loss;
+use super::ir::{Loss, Output};
 use super::require::{Checks, Condition, Range, message};
 use crate::suggest;
 use crate::syntax::{Call, Param, Signature};
 
 /// The loss that `call` names; what it needs of the `output` is asked here.
-pub fn loss(call: &Call, output: Option<&Output>, checks: &mut Checks) -> Option<Loss> {
+pub fn loss(call: &Call, outputs: &[Output], checks: &mut Checks) -> Option<Loss> {
     const CROSS_ENTROPY: Signature = Signature {
         params: &[Param::optional("label_smoothing")],
         positional: 0,
@@ -26,15 +25,14 @@ pub fn loss(call: &Call, output: Option<&Output>, checks: &mut Checks) -> Option
                 let condition = Condition::Real(smoothing.clone(), Range::Share);
                 checks.require(condition, smoothing.pos, "loss", message![text]);
             }
-            if let Some(Output {
-                name,
-                flow:
-                    Flow {
-                        shape,
-                        last_layer: last,
-                        ..
-                    },
-            }) = output
+            if let [
+                Output {
+                    name,
+                    shape,
+                    last_layer: last,
+                    ..
+                },
+            ] = outputs
             {
                 if let Some(dims) = shape.0.as_ref().filter(|dims| dims.len() != 1) {
                     let message = format!(

@@ -12,7 +12,6 @@ mod paths;
 pub mod require;
 #[cfg(test)]
 mod tests;
-mod window;
 
 use proc_macro2::TokenStream;
 

@@ -18,16 +18,20 @@ pub struct Declaration {
 }
 
 pub enum Statement {
-    /// `input image: [1, 28, 28];`
-    Input { name: Ident, dims: Value },
+    /// `input image: [1, 28, 28];`, `input tokens: int [any length];`
+    Input {
+        name: Ident,
+        integers: bool,
+        dims: Value,
+    },
     /// `let name = source -> step -> step;`
     Let {
         name: Ident,
         assertion: Option<Value>,
-        source: Ident,
+        source: Source,
         chain: Vec<Step>,
     },
-    /// `output name;`; that there is one name is checked later.
+    /// `output name, name;`
     Output { names: Vec<Ident> },
     /// `loss call;`
     Loss { keyword: Ident, call: Call },
@@ -35,21 +39,79 @@ pub enum Statement {
     Unread { name: Ident },
 }
 
+/// Where a chain begins.
+pub struct Source {
+    pub kind: SourceKind,
+    pub pos: Pos,
+}
+
+pub enum SourceKind {
+    Name(Ident),
+    /// `a + b`, `a * b`
+    Join(Join, Box<[Source; 2]>),
+    /// `concat(a, b, dim: 0)`
+    Concat {
+        parts: Vec<Source>,
+        dim: Option<Expr>,
+    },
+    /// `(a -> step)`
+    Chain(Box<Source>, Vec<Step>),
+}
+
+/// What joins two values element by element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    Add,
+    Mul,
+}
+
 /// One step of a chain.
+#[derive(Clone)]
 pub struct Step {
     pub label: Option<Ident>,
     pub kind: StepKind,
     pub pos: Pos,
 }
 
+#[derive(Clone)]
 pub enum StepKind {
     Layer(Call),
+    /// `path::Layer(..) as [..]`
+    Own(Own),
     /// `residual { .. }`
-    Residual(Block),
+    Residual(Option<Shortcut>, Block),
     /// `repeat n { .. }`
-    Repeat(Expr, Block),
+    Repeat(Repeat),
+    /// `label: { .. }`
+    Group(Block),
 }
 
+/// A layer of the user's own, and the shape that is said to come out.
+#[derive(Clone)]
+pub struct Own {
+    pub path: syn::Path,
+    pub args: Call,
+    pub shape: Option<Value>,
+}
+
+/// What goes around the block of a `residual`.
+#[derive(Clone)]
+pub struct Shortcut {
+    /// `shortcut` is always taken, `project` where the block changes the shape.
+    pub always: bool,
+    pub steps: Vec<Step>,
+}
+
+/// `repeat n { .. }`, `repeat i in from..to { .. }`
+#[derive(Clone)]
+pub struct Repeat {
+    pub index: Option<Ident>,
+    pub from: Option<Expr>,
+    pub to: Expr,
+    pub block: Block,
+}
+
+#[derive(Clone)]
 pub struct Block {
     pub steps: Vec<Step>,
 }
@@ -58,6 +120,9 @@ const STATEMENTS: [&str; 4] = ["input", "let", "output", "loss"];
 
 /// Nesting beyond this is refused: a recursive parser must not exhaust the compiler's stack.
 const DEEPEST: usize = 32;
+
+/// A sum or product of more values is refused, since its tree leans as deep as it is long.
+const LONGEST: usize = 64;
 
 pub fn parse(input: ParseStream, report: &Report) -> syn::Result<Declaration> {
     let head = Head::parse(input, report)?;
@@ -126,12 +191,21 @@ impl Statement {
             return Err(syn::Error::new(name.span(), message));
         }
         input.parse::<Token![:]>()?;
+        let integers = match input.fork().parse::<Ident>() {
+            Ok(word) if word == "int" => {
+                input.parse::<Ident>()?;
+                true
+            }
+            _ => false,
+        };
         if !input.peek(syn::token::Bracket) {
-            let message = "expected the shape of one example in brackets, such as `[1, 28, 28]`";
+            let message = "expected the shape of one example in brackets, such as `[1, 28, 28]`, \
+                           or `int [10]` for integers";
             return Err(input.error(message));
         }
         Ok(Statement::Input {
             name,
+            integers,
             dims: Value::parse(input)?,
         })
     }
@@ -159,19 +233,7 @@ impl Statement {
             None
         };
         input.parse::<Token![=]>()?;
-        let source: Ident = input.parse()?;
-        if input.peek(syn::token::Paren) || input.peek(syn::token::Brace) || input.peek(Token![:]) {
-            let message = format!(
-                "a chain begins with a value: an input or the name of a `let`, as in \
-                 `let {name} = image -> {source} -> ..`"
-            );
-            return Err(syn::Error::new(source.span(), message));
-        }
-        let mut chain = Vec::new();
-        while input.peek(Token![->]) {
-            input.parse::<Token![->]>()?;
-            chain.push(Step::parse(input, report, 0)?);
-        }
+        let (source, chain) = Source::with_chain(input, report, &name, 0)?;
         if let Ok(found) = input.fork().parse::<TokenTree>()
             && !input.peek(Token![;])
             && !STATEMENTS.contains(&found.to_string().as_str())
@@ -188,59 +250,360 @@ impl Statement {
     }
 }
 
+impl Source {
+    /// `source -> step -> step`, of the value `name`.
+    fn with_chain(
+        input: ParseStream,
+        report: &Report,
+        name: &Ident,
+        depth: usize,
+    ) -> syn::Result<(Source, Vec<Step>)> {
+        let source = Source::sum(input, report, name, depth)?;
+        let mut chain = Vec::new();
+        while input.peek(Token![->]) {
+            input.parse::<Token![->]>()?;
+            chain.push(Step::parse(input, report, depth)?);
+        }
+        Ok((source, chain))
+    }
+
+    fn sum(input: ParseStream, report: &Report, name: &Ident, depth: usize) -> syn::Result<Source> {
+        let mut left = Source::product(input, report, name, depth)?;
+        for _ in 0..LONGEST {
+            if !input.peek(Token![+]) {
+                return Ok(left);
+            }
+            input.parse::<Token![+]>()?;
+            left = left.join(Join::Add, Source::product(input, report, name, depth)?);
+        }
+        Err(input.error("this sum has too many terms"))
+    }
+
+    fn product(
+        input: ParseStream,
+        report: &Report,
+        name: &Ident,
+        depth: usize,
+    ) -> syn::Result<Source> {
+        let mut left = Source::operand(input, report, name, depth)?;
+        for _ in 0..LONGEST {
+            if !input.peek(Token![*]) {
+                return Ok(left);
+            }
+            input.parse::<Token![*]>()?;
+            left = left.join(Join::Mul, Source::operand(input, report, name, depth)?);
+        }
+        Err(input.error("this product has too many factors"))
+    }
+
+    fn join(self, join: Join, right: Source) -> Source {
+        Source {
+            pos: self.pos.to(right.pos),
+            kind: SourceKind::Join(join, Box::new([self, right])),
+        }
+    }
+
+    fn operand(
+        input: ParseStream,
+        report: &Report,
+        name: &Ident,
+        depth: usize,
+    ) -> syn::Result<Source> {
+        if depth > DEEPEST {
+            return Err(input.error("parentheses are nested too deeply here"));
+        }
+        if input.peek(syn::token::Paren) {
+            let content;
+            let paren = syn::parenthesized!(content in input);
+            let (source, chain) = Source::with_chain(&content, report, name, depth + 1)?;
+            if !content.is_empty() {
+                return Err(content.error("expected `->` or `)` here"));
+            }
+            let pos = Pos::from(paren.span.open()).to(paren.span.close());
+            return Ok(Source {
+                kind: SourceKind::Chain(Box::new(source), chain),
+                pos,
+            });
+        }
+        let word: Ident = input.parse()?;
+        if word == "concat" && input.peek(syn::token::Paren) {
+            return Source::concat(input, report, name, &word, depth);
+        }
+        let begins = |token: bool| token && depth == 0;
+        if input.peek(syn::token::Paren)
+            || input.peek(syn::token::Brace)
+            || begins(input.peek(Token![:]))
+        {
+            let message = format!(
+                "a chain begins with a value: an input or the name of a `let`, as in \
+                 `let {name} = image -> {word} -> ..`"
+            );
+            return Err(syn::Error::new(word.span(), message));
+        }
+        Ok(Source {
+            pos: (&word).into(),
+            kind: SourceKind::Name(word),
+        })
+    }
+
+    /// The arguments of `concat`.
+    fn concat(
+        input: ParseStream,
+        report: &Report,
+        name: &Ident,
+        word: &Ident,
+        depth: usize,
+    ) -> syn::Result<Source> {
+        let content;
+        let paren = syn::parenthesized!(content in input);
+        let mut parts = Vec::new();
+        let mut dim = None;
+        while !content.is_empty() {
+            if content.peek(syn::Ident) && content.peek2(Token![:]) {
+                let key: Ident = content.parse()?;
+                content.parse::<Token![:]>()?;
+                let value = Expr::parse(&content)?;
+                if key != "dim" {
+                    let hint = suggest::hint(&key.to_string(), "it has", ["dim"]);
+                    report.error(&key, format!("`concat` has no parameter `{key}`{hint}"));
+                } else if dim.is_some() {
+                    report.error(&key, "`concat` is given `dim` twice");
+                } else {
+                    dim = Some(value);
+                }
+            } else {
+                let (source, chain) = Source::with_chain(&content, report, name, depth + 1)?;
+                parts.push(match chain.is_empty() {
+                    true => source,
+                    false => Source {
+                        pos: source.pos,
+                        kind: SourceKind::Chain(Box::new(source), chain),
+                    },
+                });
+            }
+            if content.is_empty() {
+                break;
+            }
+            content.parse::<Token![,]>()?;
+        }
+        Ok(Source {
+            kind: SourceKind::Concat { parts, dim },
+            pos: Pos::from(word).to(paren.span.close()),
+        })
+    }
+}
+
 impl Step {
     fn parse(input: ParseStream, report: &Report, depth: usize) -> syn::Result<Step> {
         if depth > DEEPEST {
             return Err(input.error("blocks are nested too deeply here"));
         }
-        if !input.peek(syn::Ident) {
+        if !input.peek(syn::Ident) && !Own::begins(input) {
             return Err(input.error("expected a layer, `residual { .. }` or `repeat n { .. }`"));
         }
         let label = if input.peek2(Token![:]) && !input.peek2(Token![::]) {
-            let label: Ident = input.parse()?;
+            let label: Ident = input.call(Ident::parse_any)?;
             input.parse::<Token![:]>()?;
             Some(label)
         } else {
             None
         };
-        let word: Ident = input.fork().parse()?;
-        let start = label.as_ref().map_or(Pos::from(&word), Pos::from);
-        if word == "repeat" {
-            input.parse::<Ident>()?;
-            let count = if input.peek(syn::token::Brace) {
-                let message = "`repeat` needs the number of repetitions: `repeat 2 { .. }`";
-                report.error(&word, message);
-                Expr {
-                    node: Node::Int(1),
-                    pos: (&word).into(),
-                }
-            } else {
-                Expr::parse(input)?
-            };
-            let block = Block::parse(input, report, depth, "repeat 2 { .. }")?;
-            let pos = Pos::from(&word);
+        if let Some(label) = label.as_ref().filter(|_| input.peek(syn::token::Brace)) {
+            let block = Block::parse(input, report, depth, "{ conv2d(8, kernel: 3) -> relu }")?;
             return Ok(Step {
-                label,
-                kind: StepKind::Repeat(count, block),
-                pos,
+                pos: label.into(),
+                label: Some(label.clone()),
+                kind: StepKind::Group(block),
             });
         }
-        if word == "residual" && !input.peek2(Token![::]) {
+        let pos_of = |pos: Pos| label.as_ref().map_or(pos, |label| Pos::from(label).to(pos));
+        if Own::begins(input) {
+            let (own, pos) = Own::parse(input, report)?;
+            return Ok(Step {
+                pos: pos_of(pos),
+                label,
+                kind: StepKind::Own(own),
+            });
+        }
+        let word: Ident = input.fork().parse()?;
+        if word == "repeat" {
             input.parse::<Ident>()?;
-            let block = Block::parse(input, report, depth, "residual { .. }")?;
-            let pos = Pos::from(&word);
             return Ok(Step {
                 label,
-                kind: StepKind::Residual(block),
-                pos,
+                kind: StepKind::Repeat(Repeat::parse(input, report, &word, depth)?),
+                pos: (&word).into(),
+            });
+        }
+        if word == "residual" {
+            input.parse::<Ident>()?;
+            let shortcut = match input.peek(syn::token::Paren) {
+                true => Shortcut::parse(input, report, depth)?,
+                false => None,
+            };
+            let block = Block::parse(input, report, depth, "residual { .. }")?;
+            return Ok(Step {
+                label,
+                kind: StepKind::Residual(shortcut, block),
+                pos: (&word).into(),
             });
         }
         let call = Call::parse(input, report)?;
-        let pos = start.to(call.pos);
         Ok(Step {
+            pos: pos_of(call.pos),
             label,
             kind: StepKind::Layer(call),
-            pos,
+        })
+    }
+
+    /// Shows `see` every expression in it.
+    fn exprs_mut(&mut self, see: &mut dyn FnMut(&mut Expr)) {
+        let arguments = |call: &mut Call, see: &mut dyn FnMut(&mut Expr)| {
+            let values = call.args.iter_mut().map(|arg| &mut arg.value);
+            values.flat_map(Value::exprs_mut).for_each(see);
+        };
+        match &mut self.kind {
+            StepKind::Layer(call) => arguments(call, see),
+            StepKind::Own(own) => {
+                arguments(&mut own.args, see);
+                own.shape
+                    .iter_mut()
+                    .flat_map(Value::exprs_mut)
+                    .for_each(see);
+            }
+            StepKind::Residual(shortcut, block) => {
+                let around = shortcut.iter_mut().flat_map(|shortcut| &mut shortcut.steps);
+                for step in around.chain(&mut block.steps) {
+                    step.exprs_mut(see);
+                }
+            }
+            StepKind::Repeat(repeat) => {
+                repeat
+                    .from
+                    .iter_mut()
+                    .chain([&mut repeat.to])
+                    .for_each(&mut *see);
+                for step in &mut repeat.block.steps {
+                    step.exprs_mut(see);
+                }
+            }
+            StepKind::Group(block) => {
+                for step in &mut block.steps {
+                    step.exprs_mut(see);
+                }
+            }
+        }
+    }
+}
+
+impl Own {
+    /// A path, or a name in capitals: no layer of the language has either.
+    fn begins(input: ParseStream) -> bool {
+        let named = |word: &Ident| word.unraw().to_string().starts_with(char::is_uppercase);
+        input.peek(Token![::])
+            || input.peek(Token![crate])
+            || input.peek(Token![self])
+            || input.peek(Token![super])
+            || input.peek(syn::Ident) && input.peek2(Token![::])
+            || input.fork().parse().is_ok_and(|word: Ident| named(&word))
+    }
+
+    fn parse(input: ParseStream, report: &Report) -> syn::Result<(Own, Pos)> {
+        let path = input.call(syn::Path::parse_mod_style)?;
+        let Some(name) = path.segments.last().map(|segment| segment.ident.clone()) else {
+            return Err(input.error("expected the path of a layer"));
+        };
+        let first = path
+            .segments
+            .first()
+            .map_or(name.span(), |s| s.ident.span());
+        let args = Call::arguments_of(name, input, report)?;
+        let mut pos = Pos::from(first).to(args.pos);
+        let shape = if input.peek(Token![as]) {
+            input.parse::<Token![as]>()?;
+            if !input.peek(syn::token::Bracket) {
+                let message = "expected the shape that comes out, in brackets: `as [32, 14, 14]`";
+                return Err(input.error(message));
+            }
+            let shape = Value::parse(input)?;
+            pos = pos.to(shape.pos);
+            Some(shape)
+        } else {
+            None
+        };
+        Ok((Own { path, args, shape }, pos))
+    }
+}
+
+impl Shortcut {
+    /// `(shortcut: step -> step)` or `(project: ..)`.
+    fn parse(input: ParseStream, report: &Report, depth: usize) -> syn::Result<Option<Shortcut>> {
+        const KEYS: [&str; 2] = ["shortcut", "project"];
+        let content;
+        syn::parenthesized!(content in input);
+        let example = "`residual(shortcut: conv2d(16, kernel: 1)) { .. }`";
+        let key: Ident = content.parse().map_err(|_| {
+            content.error(format!("expected what goes around the block: {example}"))
+        })?;
+        let word = key.to_string();
+        if !content.peek(Token![:]) {
+            return Err(content.error(format!("expected `:` here, as in {example}")));
+        }
+        content.parse::<Token![:]>()?;
+        let known = KEYS.contains(&word.as_str());
+        if !known {
+            let hint = suggest::hint(&word, "it has", KEYS);
+            report.error(&key, format!("`residual` has no parameter `{word}`{hint}"));
+        }
+        let steps = Block::steps(&content, report, depth, "the end of the parentheses")?;
+        Ok(known.then_some(Shortcut {
+            always: word == "shortcut",
+            steps,
+        }))
+    }
+}
+
+impl Repeat {
+    /// What comes behind the `keyword`.
+    fn parse(
+        input: ParseStream,
+        report: &Report,
+        keyword: &Ident,
+        depth: usize,
+    ) -> syn::Result<Repeat> {
+        let index = if input.peek2(Token![in]) {
+            let index: Ident = input.parse()?;
+            input.parse::<Token![in]>()?;
+            Some(index)
+        } else {
+            None
+        };
+        let (from, to) = if input.peek(syn::token::Brace) {
+            let message = "`repeat` needs the number of repetitions: `repeat 2 { .. }`";
+            report.error(keyword, message);
+            let one = Expr {
+                node: Node::Int(1),
+                pos: keyword.into(),
+            };
+            (None, one)
+        } else {
+            let first = Expr::parse(input)?;
+            if input.peek(Token![..]) && !input.peek(Token![..=]) {
+                input.parse::<Token![..]>()?;
+                (Some(first), Expr::parse(input)?)
+            } else {
+                (None, first)
+            }
+        };
+        if let (Some(index), None) = (&index, &from) {
+            let message = format!("`{index}` needs a range: `repeat {index} in 0..4 {{ .. }}`");
+            report.error(to.pos, message);
+        }
+        let block = Block::parse(input, report, depth, "repeat 2 { .. }")?;
+        Ok(Repeat {
+            index,
+            from,
+            to,
+            block,
         })
     }
 }
@@ -265,17 +628,38 @@ impl Block {
             );
             return Ok(Block { steps: Vec::new() });
         }
-        let mut steps = vec![Step::parse(&content, report, depth + 1)?];
-        while content.peek(Token![->]) {
-            content.parse::<Token![->]>()?;
-            steps.push(Step::parse(&content, report, depth + 1)?);
+        Ok(Block {
+            steps: Block::steps(&content, report, depth, "the end of the block")?,
+        })
+    }
+
+    /// `step -> step`, up to `end`.
+    fn steps(
+        input: ParseStream,
+        report: &Report,
+        depth: usize,
+        end: &str,
+    ) -> syn::Result<Vec<Step>> {
+        let mut steps = vec![Step::parse(input, report, depth + 1)?];
+        while input.peek(Token![->]) {
+            input.parse::<Token![->]>()?;
+            steps.push(Step::parse(input, report, depth + 1)?);
         }
-        if !content.is_empty() {
-            let found: TokenTree = content.fork().parse()?;
+        if !input.is_empty() {
+            let found: TokenTree = input.fork().parse()?;
             let found = syntax::shown(&found);
-            let message = format!("expected `->` or the end of the block, found `{found}`");
-            return Err(content.error(message));
+            return Err(input.error(format!("expected `->` or {end}, found `{found}`")));
         }
-        Ok(Block { steps })
+        Ok(steps)
+    }
+
+    /// The block with `value` in the place of the index `name`, and whether that was in it.
+    pub fn with(&self, name: &Ident, value: u64) -> (Block, bool) {
+        let mut block = self.clone();
+        let mut found = false;
+        for step in &mut block.steps {
+            step.exprs_mut(&mut |expr| found |= expr.substitute(name, value));
+        }
+        (block, found)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proc_macro2::Ident;
 use quote::format_ident;
 
-use super::ir::{Block, Field};
+use super::ir::{Block, Field, FieldKind};
 use crate::report::Report;
 
 /// `stem.0` gives `stem_0`.
@@ -61,6 +61,10 @@ pub fn tell_apart(blocks: &[Block], doubled: &BTreeSet<String>, report: &Report)
     for block in blocks {
         for (i, field) in block.fields.iter().enumerate() {
             let clash = |other: &Field| {
+                // Repetitions that are written out stand beside the others.
+                if beside(field, other) || beside(other, field) {
+                    return false;
+                }
                 let shorter = field.path.len().min(other.path.len());
                 other.ident == field.ident || other.path[..shorter] == field.path[..shorter]
             };
@@ -87,4 +91,14 @@ pub fn tell_apart(blocks: &[Block], doubled: &BTreeSet<String>, report: &Report)
             }
         }
     }
+}
+
+/// Whether `field` is a layer of the repetitions that are written out before those of `rest`.
+fn beside(rest: &Field, field: &Field) -> bool {
+    let FieldKind::Repeat(repeat) = &rest.kind else {
+        return false;
+    };
+    let number = field.path.strip_prefix(rest.path.as_slice());
+    let number = number.and_then(|path| path.first()?.parse::<usize>().ok());
+    number.is_some_and(|number| number < repeat.written)
 }

@@ -1,12 +1,12 @@
 //! Requirements: one statement of a rule, decided while compiling where the numbers are known,
 //! and left to `init` where a hyper-parameter decides.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::dim::{Dim, Shape};
 use crate::report::{Pos, Report};
-use crate::syntax::{Expr, Head, Number};
+use crate::syntax::{Expr, Head, Number, local};
 
 /// The largest size that any dimension may have; beyond it indices leave 32 bits and no memory
 /// holds the tensor.
@@ -41,24 +41,39 @@ pub enum Part {
     Dim(Dim),
 }
 
-/// A requirement that `init` decides.
+/// A requirement that is decided at run time.
 pub struct Check {
     condition: Condition,
     layer: String,
     message: Vec<Part>,
+    /// It is asked for each index of these.
+    loops: Vec<Loop>,
+}
+
+/// The repetitions that one piece of code stands for: `from <= name < to`.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    pub name: Ident,
+    pub from: Dim,
+    pub to: Dim,
 }
 
 /// The requirements of a declaration.
 pub struct Checks<'a> {
     pub head: &'a Head,
     pub report: &'a Report,
+    /// The repetitions around what is being checked.
+    pub loops: Vec<Loop>,
+    /// What `init` decides.
     pub left: Vec<Check>,
+    /// What only the tensors decide that arrive: `forward` asks it.
+    pub late: Vec<Check>,
 }
 
 impl Checks<'_> {
     /// The dimension that an expression of whole numbers stands for; reported if there is none.
     pub fn dim(&self, expr: &Expr) -> Dim {
-        let dim = Dim::from_expr(expr);
+        let dim = Dim::from_expr(expr, self.head);
         if dim.is_unknown() {
             let message = "this has no value: it divides by zero, or grows beyond every bound";
             self.report.error(expr.pos, message);
@@ -84,25 +99,45 @@ impl Checks<'_> {
                 return false;
             }
             None if condition.is_unknown() => {}
+            None if condition.is_late() => {
+                let check = Check {
+                    condition,
+                    layer: layer.into(),
+                    message,
+                    loops: Vec::new(),
+                };
+                self.late.push(check);
+            }
             None => {
                 let head = self.head;
                 let default = |name: &str| {
                     let hyper = head.hypers.iter().find(|hyper| hyper.name == name)?;
                     head.default_of(&hyper.name)
                 };
-                if condition.holds(&default) == Some(false) {
+                let named = |of: &&Loop| condition.names_index(&of.name.to_string());
+                let loops: Vec<Loop> = self.loops.iter().filter(named).cloned().collect();
+                let mut indices = Vec::new();
+                if condition.fails(&loops, &default, &mut indices) {
                     let mut names = Vec::new();
                     condition.hypers(&mut names);
+                    for Loop { from, to, .. } in &loops {
+                        from.hypers(&mut names);
+                        to.hypers(&mut names);
+                    }
+                    let known = |name: &str| index(&indices, name).or_else(|| default(name));
+                    let mut message = self.shown(&condition, &message, &known);
                     let defaults = self.head.defaults_shown(&names);
-                    let message = self.shown(&condition, &message, &default);
-                    self.report
-                        .error(pos, format!("with the defaults ({defaults}), {message}"));
+                    if !defaults.is_empty() {
+                        message = format!("with the defaults ({defaults}), {message}");
+                    }
+                    self.report.error(pos, message);
                     return false;
                 }
                 self.left.push(Check {
                     condition,
                     layer: layer.into(),
                     message,
+                    loops,
                 });
             }
         }
@@ -134,6 +169,12 @@ impl Checks<'_> {
     }
 }
 
+/// The value of an index among those that are set.
+fn index(indices: &[(String, i128)], name: &str) -> Option<Number> {
+    let found = indices.iter().rfind(|(index, _)| index == name);
+    found.map(|(_, value)| Number::Int(*value))
+}
+
 /// The whole numbers among `known`.
 fn whole<'a>(known: &'a dyn Fn(&str) -> Option<Number>) -> impl Fn(&str) -> Option<i128> + 'a {
     |name| match known(name)? {
@@ -149,8 +190,11 @@ impl Condition {
         match self {
             Condition::Within(dim, low, high) => match eval(dim) {
                 Some(value) => Some((*low..=*high).contains(&value)),
-                // Nothing bounds a hyper-parameter from above, so only the lower end can be proven.
-                None if *high == i128::MAX => (dim.lower_bound()? >= *low).then_some(true),
+                // Nothing bounds a hyper-parameter from above, so only the lower end can be proven;
+                // a tensor that arrives is no larger than memory.
+                None if *high == i128::MAX || !dim.anys().is_empty() => {
+                    (dim.lower_bound()? >= *low).then_some(true)
+                }
                 None => None,
             },
             Condition::Equal(a, b) => match a.sub(b).number() {
@@ -173,6 +217,57 @@ impl Condition {
             Condition::Within(dim, ..) => dim.is_unknown(),
             Condition::Equal(a, b) | Condition::Multiple(a, b) => a.is_unknown() || b.is_unknown(),
             Condition::Real(..) => false,
+        }
+    }
+
+    /// Whether it fails for some repetition, which `indices` then holds.
+    fn fails(
+        &self,
+        loops: &[Loop],
+        known: &dyn Fn(&str) -> Option<Number>,
+        indices: &mut Vec<(String, i128)>,
+    ) -> bool {
+        /// Repetitions that are looked at while compiling; `init` looks at all.
+        const LOOKED_AT: i128 = 64;
+        let set = indices.clone();
+        let known = |name: &str| index(&set, name).or_else(|| known(name));
+        let Some((first, rest)) = loops.split_first() else {
+            return self.holds(&known) == Some(false);
+        };
+        let bounds = (
+            first.from.eval(&whole(&known)),
+            first.to.eval(&whole(&known)),
+        );
+        let (Some(from), Some(to)) = bounds else {
+            return false;
+        };
+        for value in from..to.min(from.saturating_add(LOOKED_AT)) {
+            indices.push((first.name.to_string(), value));
+            if self.fails(rest, &known, indices) {
+                return true;
+            }
+            indices.pop();
+        }
+        false
+    }
+
+    /// Whether only the tensor that arrives decides it.
+    fn is_late(&self) -> bool {
+        let dims = match self {
+            Condition::Within(dim, ..) => [Some(dim), None],
+            Condition::Equal(a, b) | Condition::Multiple(a, b) => [Some(a), Some(b)],
+            Condition::Real(..) => [None, None],
+        };
+        dims.into_iter().flatten().any(|dim| !dim.anys().is_empty())
+    }
+
+    fn names_index(&self, name: &str) -> bool {
+        match self {
+            Condition::Within(dim, ..) => dim.names_index(name),
+            Condition::Equal(a, b) | Condition::Multiple(a, b) => {
+                a.names_index(name) || b.names_index(name)
+            }
+            Condition::Real(expr, _) => expr.names().iter().any(|found| found == name),
         }
     }
 
@@ -238,7 +333,7 @@ impl Range {
 }
 
 impl Check {
-    /// `problems.require(condition, layer, || message)`
+    /// `problems.require(condition, layer, || message)`, for every repetition.
     pub fn tokens(&self, head: &Head) -> TokenStream {
         let condition = self.condition.tokens(head);
         let layer = &self.layer;
@@ -258,9 +353,17 @@ impl Check {
             format.push_str(", found {}");
             values.push(expr.float_tokens(head, &quote!(self)));
         }
-        quote! {
+        let required = quote! {
             problems.require(#condition, #layer, || ::std::format!(#format, #(#values),*));
-        }
+        };
+        self.loops
+            .iter()
+            .rev()
+            .fold(required, |body, Loop { name, from, to }| {
+                let name = local(&name.to_string());
+                let (from, to) = (from.tokens(), to.tokens());
+                quote!(for #name in #from..#to { #body })
+            })
     }
 }
 

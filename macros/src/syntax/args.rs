@@ -199,23 +199,66 @@ impl<'a> Bound<'a> {
         }
     }
 
-    /// One whole number for both dimensions, or `[height, width]`.
-    pub fn pair(&self, name: &str) -> Option<[&'a Expr; 2]> {
+    /// One whole number for all `axes`, or a list of one for each.
+    pub fn sizes(&self, name: &str, axes: &[&str]) -> Option<Vec<&'a Expr>> {
         let value = self.value(name)?;
         let ValueKind::List(items) = &value.kind else {
-            return self.int(name).map(|expr| [expr, expr]);
+            return self.int(name).map(|expr| vec![expr; axes.len()]);
         };
-        self.no_unit(value);
-        let [height, width] = items.as_slice() else {
+        let items = self.whole(value, items)?;
+        if items.len() != axes.len() {
             let message = format!(
-                "`{name}` takes one number or `[height, width]`, found a list of {}",
+                "`{name}` takes one number or `[{}]`, found a list of {}",
+                axes.join(", "),
                 items.len(),
             );
             self.report.error(value.pos, message);
             return None;
+        }
+        Some(items)
+    }
+
+    /// A list of whole numbers.
+    pub fn list(&self, name: &str) -> Option<Vec<&'a Expr>> {
+        let value = self.value(name)?;
+        let ValueKind::List(items) = &value.kind else {
+            let message = format!("`{name}` takes a list of whole numbers, such as `[2, 3]`");
+            self.report.error(value.pos, message);
+            return None;
         };
-        let fits = height.check(HyperType::Int, self.head, self.report);
-        (width.check(HyperType::Int, self.head, self.report) && fits).then_some([height, width])
+        self.whole(value, items)
+    }
+
+    fn whole(&self, value: &Value, items: &'a [Expr]) -> Option<Vec<&'a Expr>> {
+        self.no_unit(value);
+        let fits = items
+            .iter()
+            .map(|item| item.check(HyperType::Int, self.head, self.report));
+        // Every one is looked at: each may be wrong.
+        let fits = fits.fold(true, |all, fits| all && fits);
+        fits.then(|| items.iter().collect())
+    }
+
+    /// One of `words`, or what the caller takes where none was given. A word that is none of them
+    /// is reported.
+    pub fn choice(&self, name: &str, words: &[&'static str]) -> Option<&'static str> {
+        let value = self.value(name)?;
+        let word = value.expr().and_then(Expr::word);
+        let found = word.and_then(|word| words.iter().find(|choice| word == *choice));
+        if found.is_none() {
+            let shown = suggest::list(words);
+            let message = match word {
+                Some(word) => {
+                    let hint = suggest::nearest(&word.to_string(), words.iter().copied());
+                    let hint =
+                        hint.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                    format!("`{name}` is one of {shown}, found `{word}`{hint}")
+                }
+                None => format!("`{name}` is one of {shown}"),
+            };
+            self.report.error(value.pos, message);
+        }
+        found.copied()
     }
 
     fn no_unit(&self, value: &Value) {

@@ -5,7 +5,7 @@ use quote::quote;
 use syn::parse::ParseStream;
 use syn::{Lit, Token};
 
-use super::{Head, HyperType, Unit};
+use super::{Head, HyperType, Unit, head};
 use crate::report::{Pos, Report};
 use crate::suggest;
 
@@ -22,8 +22,29 @@ pub enum Node {
     Float(f64),
     Bool(bool),
     Name(Ident),
+    /// `any length`: a dimension that is known only when the tensor arrives. `Expr::check` lets it
+    /// pass nowhere; the shape of an input takes it before.
+    Any(Ident),
     Neg(Box<Expr>),
     Binary(Op, Box<Expr>, Box<Expr>),
+    /// `if i == 0 { a } else { b }`
+    If(Box<Choice>),
+}
+
+/// A choice between two numbers by a comparison of two whole ones.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    pub compare: Compare,
+    pub left: Expr,
+    pub right: Expr,
+    pub then: Expr,
+    pub otherwise: Expr,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Compare {
+    Equal,
+    Less,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +98,9 @@ impl Expr {
         Some(match &self.node {
             Node::Int(value) => Int(i128::from(*value)),
             Node::Float(value) => Float(*value),
-            Node::Bool(_) => return None,
+            Node::Bool(_) | Node::Any(_) => return None,
             Node::Name(name) => known(name)?,
+            Node::If(choice) => choice.taken(known)?.eval(known)?,
             Node::Neg(inner) => match inner.eval(known)? {
                 Int(value) => Int(value.checked_neg()?),
                 Float(value) => Float(-value),
@@ -118,8 +140,12 @@ impl Expr {
         Some(match &self.node {
             Node::Int(value) => *value as f64,
             Node::Float(value) => *value,
-            Node::Bool(_) => return None,
+            Node::Bool(_) | Node::Any(_) => return None,
             Node::Name(name) => known(name)?,
+            Node::If(choice) => {
+                let whole = |name: &Ident| Some(Number::Int(known(name)? as i128));
+                choice.taken(&whole)?.eval_float(known)?
+            }
             Node::Neg(inner) => -inner.eval_float(known)?,
             Node::Binary(op, left, right) => {
                 let (a, b) = (left.eval_float(known)?, right.eval_float(known)?);
@@ -149,12 +175,44 @@ impl Expr {
     pub fn names(&self) -> Vec<String> {
         match &self.node {
             Node::Int(_) | Node::Float(_) | Node::Bool(_) => Vec::new(),
-            Node::Name(name) => vec![name.to_string()],
+            Node::Name(name) | Node::Any(name) => vec![name.to_string()],
             Node::Neg(inner) => inner.names(),
+            Node::Binary(_, left, right) => [left.names(), right.names()].concat(),
+            Node::If(choice) => choice.parts().into_iter().flat_map(Expr::names).collect(),
+        }
+    }
+
+    /// Whether it is made of whole numbers alone.
+    pub fn is_whole(&self, head: &Head) -> bool {
+        match &self.node {
+            Node::Int(_) => true,
+            Node::Float(_) | Node::Bool(_) | Node::Any(_) => false,
+            Node::Name(name) => match head.hyper(name) {
+                Some(hyper) => hyper.ty == HyperType::Int,
+                None => head.local(name).is_some(),
+            },
+            Node::Neg(inner) => inner.is_whole(head),
+            Node::Binary(_, left, right) => left.is_whole(head) && right.is_whole(head),
+            Node::If(choice) => choice.then.is_whole(head) && choice.otherwise.is_whole(head),
+        }
+    }
+
+    /// Puts `value` in the place of `name`; says whether it was there.
+    pub fn substitute(&mut self, name: &Ident, value: u64) -> bool {
+        match &mut self.node {
+            Node::Name(found) if found == name => {
+                self.node = Node::Int(value);
+                true
+            }
+            Node::Int(_) | Node::Float(_) | Node::Bool(_) | Node::Name(_) | Node::Any(_) => false,
+            Node::Neg(inner) => inner.substitute(name, value),
             Node::Binary(_, left, right) => {
-                let mut names = left.names();
-                names.extend(right.names());
-                names
+                let found = left.substitute(name, value);
+                right.substitute(name, value) || found
+            }
+            Node::If(choice) => {
+                let parts = choice.parts_mut().map(|part| part.substitute(name, value));
+                parts.contains(&true)
             }
         }
     }
@@ -176,11 +234,21 @@ impl Expr {
                 quote!(#value)
             }
             Node::Float(value) => quote!(#value),
-            Node::Bool(_) => quote!(0.0f64),
+            Node::Bool(_) | Node::Any(_) => quote!(0.0f64),
             Node::Name(name) => match head.hyper(name).map(|hyper| hyper.ty) {
                 Some(HyperType::Float) => quote!(#owner.#name),
-                _ => quote!((#owner.#name as ::core::primitive::f64)),
+                Some(_) => quote!((#owner.#name as ::core::primitive::f64)),
+                None => {
+                    let local = head::local(&name.to_string());
+                    quote!((#local as ::core::primitive::f64))
+                }
             },
+            Node::If(choice) => {
+                let op = choice.compare.tokens();
+                let [left, right, then, otherwise] =
+                    choice.parts().map(|part| part.float_tokens(head, owner));
+                quote!((if #left #op #right { #then } else { #otherwise }))
+            }
             Node::Neg(inner) => {
                 let inner = inner.float_tokens(head, owner);
                 quote!((-#inner))
@@ -202,6 +270,20 @@ impl Expr {
             Node::Float(_) => wanted == HyperType::Float || self.refuse(wanted, report),
             Node::Bool(_) => wanted == HyperType::Bool || self.refuse(wanted, report),
             Node::Name(name) => head.resolve(name, wanted, report),
+            Node::Any(name) => {
+                let message = format!(
+                    "`any` declares a dimension in the shape of an input; here it is `{name}` alone"
+                );
+                report.error(self.pos, message);
+                false
+            }
+            Node::If(_) if wanted == HyperType::Bool => self.refuse(wanted, report),
+            Node::If(choice) => {
+                let [left, right, then, otherwise] = choice.parts();
+                let compared = [left, right].map(|part| part.check(HyperType::Int, head, report));
+                let chosen = [then, otherwise].map(|part| part.check(wanted, head, report));
+                compared.into_iter().chain(chosen).all(|fits| fits)
+            }
             Node::Neg(_) if wanted == HyperType::Bool => self.refuse(wanted, report),
             Node::Neg(inner) => inner.check(wanted, head, report),
             Node::Binary(..) if wanted == HyperType::Bool => self.refuse(wanted, report),
@@ -228,6 +310,51 @@ impl Expr {
     }
 }
 
+impl Choice {
+    fn parts(&self) -> [&Expr; 4] {
+        [&self.left, &self.right, &self.then, &self.otherwise]
+    }
+
+    fn parts_mut(&mut self) -> [&mut Expr; 4] {
+        let Choice {
+            left,
+            right,
+            then,
+            otherwise,
+            ..
+        } = self;
+        [left, right, then, otherwise]
+    }
+
+    fn taken(&self, known: &dyn Fn(&Ident) -> Option<Number>) -> Option<&Expr> {
+        let (Number::Int(a), Number::Int(b)) = (self.left.eval(known)?, self.right.eval(known)?)
+        else {
+            return None;
+        };
+        Some(if self.compare.holds(a, b) {
+            &self.then
+        } else {
+            &self.otherwise
+        })
+    }
+}
+
+impl Compare {
+    pub fn holds(self, a: i128, b: i128) -> bool {
+        match self {
+            Compare::Equal => a == b,
+            Compare::Less => a < b,
+        }
+    }
+
+    pub fn tokens(self) -> TokenStream {
+        match self {
+            Compare::Equal => quote!(==),
+            Compare::Less => quote!(<),
+        }
+    }
+}
+
 impl Op {
     fn tokens(self) -> TokenStream {
         match self {
@@ -242,12 +369,25 @@ impl Op {
 impl Head {
     /// Reports `name` if it is no hyper-parameter of type `wanted`; if it is one, it is used.
     fn resolve(&self, name: &Ident, wanted: HyperType, report: &Report) -> bool {
+        if self.local(name).is_some() {
+            let fits = wanted != HyperType::Bool;
+            if !fits {
+                let wanted = wanted.described();
+                report.error(
+                    name,
+                    format!("expected {wanted}, but `{name}` is a whole number"),
+                );
+            }
+            return fits;
+        }
         let Some(hyper) = self.hyper(name) else {
             if self.unread.contains(name) {
                 return false;
             }
             let names = self.hypers.iter().map(|hyper| hyper.text());
-            let names: Vec<String> = names.collect();
+            let locals = self.locals.borrow();
+            let locals = locals.iter().map(|local| local.name.to_string());
+            let names: Vec<String> = names.chain(locals).collect();
             let hint = suggest::hint(
                 &name.to_string(),
                 "the hyper-parameters are",
@@ -351,6 +491,18 @@ fn atom(input: ParseStream, depth: usize) -> syn::Result<Expr> {
     if input.peek(Lit) {
         return literal(input.parse()?);
     }
+    if input.peek(Token![if]) {
+        return choice(input, depth);
+    }
+    if input.peek(syn::Ident) && input.peek2(syn::Ident) && input.fork().parse::<Ident>()? == "any"
+    {
+        let any: Ident = input.parse()?;
+        let name: Ident = input.parse()?;
+        return Ok(Expr {
+            pos: Pos::from(&any).to(&name),
+            node: Node::Any(name),
+        });
+    }
     if input.peek(syn::Ident) {
         let name: Ident = input.parse()?;
         return Ok(Expr {
@@ -359,6 +511,69 @@ fn atom(input: ParseStream, depth: usize) -> syn::Result<Expr> {
         });
     }
     Err(input.error("expected a number, a name or `(`"))
+}
+
+/// `if a == b { x } else { y }`; `a < b` and `a > b` too.
+fn choice(input: ParseStream, depth: usize) -> syn::Result<Expr> {
+    let start: Token![if] = input.parse()?;
+    let left = sum(input, depth + 1)?;
+    let (compare, swapped) = if input.peek(Token![==]) {
+        input.parse::<Token![==]>()?;
+        (Compare::Equal, false)
+    } else if input.peek(Token![<]) && !input.peek(Token![<=]) {
+        input.parse::<Token![<]>()?;
+        (Compare::Less, false)
+    } else if input.peek(Token![>]) && !input.peek(Token![>=]) {
+        input.parse::<Token![>]>()?;
+        (Compare::Less, true)
+    } else {
+        return Err(input.error("expected a comparison here: `==`, `<` or `>`"));
+    };
+    let right = sum(input, depth + 1)?;
+    let (left, right) = if swapped {
+        (right, left)
+    } else {
+        (left, right)
+    };
+    let (then, _) = braced(input, depth)?;
+    if !input.peek(Token![else]) {
+        return Err(input.error("expected `else` here: a number must come of either case"));
+    }
+    input.parse::<Token![else]>()?;
+    let (otherwise, end) = if input.peek(Token![if]) {
+        let otherwise = choice(input, depth + 1)?;
+        let end = otherwise.pos;
+        (otherwise, end)
+    } else {
+        braced(input, depth)?
+    };
+    Ok(Expr {
+        pos: Pos::from(start.span).to(end),
+        node: Node::If(Box::new(Choice {
+            compare,
+            left,
+            right,
+            then,
+            otherwise,
+        })),
+    })
+}
+
+/// `{ number }`, and where it ends.
+fn braced(input: ParseStream, depth: usize) -> syn::Result<(Expr, Pos)> {
+    if depth > DEEPEST {
+        return Err(input.error("this expression is nested too deeply"));
+    }
+    if !input.peek(syn::token::Brace) {
+        return Err(input.error("expected a number in braces: `if i == 0 { 2 } else { 1 }`"));
+    }
+    let content;
+    let brace = syn::braced!(content in input);
+    let inner = sum(&content, depth + 1)?;
+    if !content.is_empty() {
+        return Err(content.error("expected `}` or an operator here"));
+    }
+    Ok((inner, brace.span.close().into()))
 }
 
 fn literal(lit: Lit) -> syn::Result<Expr> {

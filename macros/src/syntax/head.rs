@@ -1,8 +1,8 @@
 //! The head of a declaration: `pub struct Name { hyper: type = default, }`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use syn::parse::ParseStream;
 use syn::{Attribute, Token, Visibility};
 
@@ -17,6 +17,28 @@ pub struct Head {
     pub hypers: Vec<Hyper>,
     /// The names of hyper-parameters that could not be read, so that their uses are no mistakes.
     pub unread: Vec<Ident>,
+    /// The names that stand for numbers beside the hyper-parameters, where they do.
+    pub locals: RefCell<Vec<Local>>,
+}
+
+/// A number with a name that no hyper-parameter gives.
+pub struct Local {
+    pub name: Ident,
+    pub kind: LocalKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalKind {
+    /// A dimension that is known only when the tensor arrives.
+    Any,
+    /// The index of a `repeat`, and a number that it is never below.
+    Index(i128),
+}
+
+/// The variable of the expansion that holds a [`Local`].
+pub fn local(name: &str) -> Ident {
+    let name = name.trim_start_matches("r#");
+    Ident::new(&format!("__{name}"), Span::mixed_site())
 }
 
 /// A hyper-parameter: `/// doc` `name: type = default`.
@@ -145,6 +167,7 @@ impl Head {
             name,
             hypers: Vec::new(),
             unread: Vec::new(),
+            locals: RefCell::default(),
         };
         if input.peek(Token![;]) {
             input.parse::<Token![;]>()?;
@@ -191,6 +214,7 @@ impl Head {
                 name: self.name.clone(),
                 hypers: Vec::new(),
                 unread: Vec::new(),
+                locals: RefCell::default(),
             };
             if default.check(hyper.ty, &literals, report)
                 && hyper.ty != HyperType::Bool
@@ -219,6 +243,13 @@ impl Head {
 
     pub fn hyper(&self, name: &Ident) -> Option<&Hyper> {
         self.hypers.iter().find(|hyper| hyper.name == *name)
+    }
+
+    /// What the local name `name` stands for here.
+    pub fn local(&self, name: &Ident) -> Option<LocalKind> {
+        let locals = self.locals.borrow();
+        let found = locals.iter().rfind(|local| local.name == *name);
+        found.map(|local| local.kind)
     }
 
     /// Reports each hyper-parameter that nothing named, once every expression was checked. Of those

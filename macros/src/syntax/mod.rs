@@ -9,8 +9,8 @@ mod value;
 
 pub use args::{Bound, Param, Signature};
 pub use config::Config;
-pub use expr::{Expr, Node, Number, Op};
-pub use head::{Head, HyperType};
+pub use expr::{Compare, Expr, Node, Number, Op};
+pub use head::{Head, HyperType, Local, LocalKind, local};
 pub use value::{Call, Unit, Value, ValueKind};
 
 use proc_macro2::{TokenStream, TokenTree};

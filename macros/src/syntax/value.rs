@@ -75,6 +75,14 @@ fn item(input: ParseStream) -> syn::Result<Expr> {
 }
 
 impl Value {
+    /// The expressions in it.
+    pub fn exprs_mut(&mut self) -> &mut [Expr] {
+        match &mut self.kind {
+            ValueKind::Expr(expr) => std::slice::from_mut(expr),
+            ValueKind::List(items) => items,
+        }
+    }
+
     /// The expression that this is, if it is no list.
     pub fn expr(&self) -> Option<&Expr> {
         match &self.kind {
@@ -115,7 +123,11 @@ impl Unit {
 impl Call {
     /// A call; a broken argument is reported and left out, so that the others are still checked.
     pub fn parse(input: ParseStream, report: &Report) -> syn::Result<Call> {
-        let name: Ident = input.parse()?;
+        Call::arguments_of(input.parse()?, input, report)
+    }
+
+    /// The call of `name`, which was read.
+    pub fn arguments_of(name: Ident, input: ParseStream, report: &Report) -> syn::Result<Call> {
         let mut call = Call {
             pos: (&name).into(),
             name,

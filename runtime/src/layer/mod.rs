@@ -20,6 +20,7 @@ mod conv;
 mod layer_norm;
 mod linear;
 mod norm;
+mod own;
 mod padding;
 mod pool;
 mod wrapped;
@@ -38,6 +39,7 @@ pub use self::conv::Conv2d;
 pub use self::layer_norm::{LayerNorm, LayerNormConfig};
 pub use self::linear::Linear;
 pub use self::norm::BatchNorm;
+pub use self::own::Layer;
 pub use self::pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
 
 /// Makes one row of each example: `[batch, d1, d2, ..]` to `[batch, d1 * d2 * ..]`.

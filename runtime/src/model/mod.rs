@@ -3,6 +3,9 @@
 
 mod observe;
 mod path;
+#[doc(hidden)]
+pub mod repeated;
+mod size;
 mod store;
 mod summary;
 
@@ -16,13 +19,21 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use crate::data::{DataError, Source, Target};
 
 pub use observe::{Observe, first_non_finite};
+pub use size::Size;
+pub(crate) use size::shown;
 pub use store::StoreError;
+#[doc(hidden)]
+pub use summary::Node;
 pub use summary::{LayerSummary, Summary};
 
 /// A network with its loss, as `model!` makes it.
 ///
 /// Beyond what is here it is a Burn [`Module`], so that everything of Burn's takes it as it is,
 /// and it has a method `forward` with its own input names.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no network that can be trained: it has no loss",
+    note = "add a loss to its declaration, such as `loss cross_entropy;`"
+)]
 pub trait Model: Module + fmt::Display + 'static {
     /// The hyper-parameters.
     type Config: ModelConfig<Model = Self>;
@@ -53,7 +64,8 @@ pub trait Model: Module + fmt::Display + 'static {
     /// The layers with their paths, output shapes and parameters.
     fn summary(&self) -> Summary {
         // A model exists only if its configuration passed every check.
-        self.config().summary().unwrap_or_else(|_| Summary::new(""))
+        let summary = self.config().summary();
+        summary.unwrap_or_else(|_| Summary::new("", &[]))
     }
 
     /// Writes parameters and configuration to one file in Burn's format, burnpack; an old file is
@@ -93,10 +105,20 @@ pub trait ModelConfig: Config + Clone + fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// As for [`init`](Self::init).
-    fn summary(&self) -> Result<Summary, InitError>;
+    fn summary(&self) -> Result<Summary, InitError> {
+        self.summary_at(&[])
+    }
+
+    /// The [`summary`](Self::summary) for tensors whose open dimensions, declared with `any`,
+    /// have the sizes that `lengths` gives by name.
+    ///
+    /// # Errors
+    ///
+    /// As for [`init`](Self::init).
+    fn summary_at(&self, lengths: &[(&str, usize)]) -> Result<Summary, InitError>;
 
     /// The shape of each input of one example.
-    fn inputs(&self) -> Vec<Vec<usize>>;
+    fn inputs(&self) -> Vec<Vec<Size>>;
 
     /// What the loss compares the output of one example with.
     fn target(&self) -> Target;
@@ -108,7 +130,10 @@ pub trait ModelConfig: Config + Clone + fmt::Debug + Send + Sync {
     /// Says which of the two shapes is which.
     fn check(&self, source: &dyn Source) -> Result<(), MismatchError> {
         let (expected, found) = (self.inputs(), source.inputs());
-        if expected != found {
+        let takes = |(shape, found): (&Vec<Size>, &Vec<usize>)| {
+            shape.len() == found.len() && shape.iter().zip(found).all(|(a, b)| a.takes(*b))
+        };
+        if expected.len() != found.len() || !expected.iter().zip(&found).all(takes) {
             return Err(MismatchError::Input { expected, found });
         }
         match (self.target(), source.target()) {
@@ -144,11 +169,11 @@ pub enum MismatchError {
     #[error(
         "the model takes examples of shape {}, the data set holds {}; \
          change the model's `input` or choose another data set",
-        shapes(.expected), shapes(.found)
+        shapes(.expected, |shape| shown(shape)), shapes(.found, |shape| format!("{shape:?}"))
     )]
     Input {
         /// The model's.
-        expected: Vec<Vec<usize>>,
+        expected: Vec<Vec<Size>>,
         /// The data set's.
         found: Vec<Vec<usize>>,
     },
@@ -166,12 +191,9 @@ pub enum MismatchError {
     },
 }
 
-fn shapes(shapes: &[Vec<usize>]) -> String {
-    shapes
-        .iter()
-        .map(|shape| format!("{shape:?}"))
-        .collect::<Vec<_>>()
-        .join(" and ")
+fn shapes<S>(shapes: &[Vec<S>], shown: impl Fn(&[S]) -> String) -> String {
+    let shapes: Vec<_> = shapes.iter().map(|shape| shown(shape)).collect();
+    shapes.join(" and ")
 }
 
 fn target(target: &Target) -> String {
@@ -256,3 +278,24 @@ impl<const D: usize> Upload for Tensor<D, Int> {
         Ok(Tensor::from_data(single(data, D)?, device))
     }
 }
+
+/// Several inputs or targets, one tensor of the data each.
+macro_rules! upload_tuple {
+    ($($name:ident),+) => {
+        impl<$($name: Upload),+> Upload for ($($name,)+) {
+            fn upload(data: Vec<TensorData>, device: &Device) -> Result<Self, DataError> {
+                let (expected, found) = ([$(stringify!($name)),+].len(), data.len());
+                if expected != found {
+                    let (what, help) = ("tensors", "the model has as many inputs or targets");
+                    return Err(DataError::Count { what, expected, found, help });
+                }
+                let mut data = data.into_iter();
+                Ok(($($name::upload(data.by_ref().take(1).collect(), device)?,)+))
+            }
+        }
+    };
+}
+
+upload_tuple!(A, B);
+upload_tuple!(A, B, C);
+upload_tuple!(A, B, C, D);

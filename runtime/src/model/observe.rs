@@ -18,7 +18,10 @@ pub trait Observe {
     /// The repetition number `index` of the `repeat` at `path` begins.
     fn enter(&mut self, _path: &str, _index: usize) {}
 
-    /// It ends.
+    /// The network at `path` within this one begins.
+    fn model(&mut self, _path: &str) {}
+
+    /// The repetition or the network ends.
     fn exit(&mut self) {}
 }
 
@@ -51,6 +54,10 @@ impl Observe for Finder {
 
     fn enter(&mut self, path: &str, index: usize) {
         self.path.enter(path, index);
+    }
+
+    fn model(&mut self, path: &str) {
+        self.path.model(path);
     }
 
     fn exit(&mut self) {

@@ -15,6 +15,11 @@ impl Path {
         });
     }
 
+    /// The network at `path` within this one begins.
+    pub(super) fn model(&mut self, path: &str) {
+        self.0.push(path.to_owned());
+    }
+
     /// It ends.
     pub(super) fn exit(&mut self) {
         self.0.pop();
@@ -23,9 +28,9 @@ impl Path {
     /// The whole path of the layer at `path` within it.
     pub(super) fn of(&self, path: &str) -> String {
         let own = (!path.is_empty()).then_some(path);
-        self.0
-            .iter()
-            .map(String::as_str)
+        let around = self.0.iter().map(String::as_str);
+        around
+            .filter(|path| !path.is_empty())
             .chain(own)
             .collect::<Vec<_>>()
             .join(".")

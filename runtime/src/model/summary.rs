@@ -1,19 +1,28 @@
-//! A network in a table: layer, path, output shape, parameters.
+//! A network in a table: layer, path, output shape, parameters, multiply-adds, memory.
 
 use std::fmt;
 
 use super::path::Path;
+use super::size::Size;
 
-/// The layers of a network. `Display` prints them as a table.
+/// The layers of a network, worked out without running it. `Display` prints them as a table.
+///
+/// Everything is for one example, numbers of 4 bytes each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// The model's name.
     pub model: String,
     /// Name and shape of each input of one example.
-    pub inputs: Vec<(String, Vec<usize>)>,
+    pub inputs: Vec<(String, Vec<Size>)>,
     /// The layers in the order in which they run.
     pub layers: Vec<LayerSummary>,
     path: Path,
+    /// The values, in the order in which they come about.
+    pub(super) nodes: Vec<Value>,
+    /// Which of them the network gives.
+    pub(super) outputs: Vec<usize>,
+    /// The sizes that were asked for by the names of open dimensions.
+    lengths: Vec<(String, usize)>,
 }
 
 /// A line of a [`Summary`].
@@ -24,55 +33,163 @@ pub struct LayerSummary {
     /// The path of its parameters: `stem.0`.
     pub path: String,
     /// The shape of its output for one example.
-    pub shape: Vec<usize>,
-    /// How many parameters it has.
+    pub shape: Vec<Size>,
+    /// How many parameters it has; 0 where it shares those of another.
     pub params: usize,
+    /// The multiplications, each with its addition, for one example; none where they depend on
+    /// what is known only when a tensor arrives. Activations, norms and pools count none.
+    pub multiply_adds: Option<usize>,
 }
 
+impl LayerSummary {
+    /// The bytes of its output for one example.
+    pub fn memory(&self) -> Option<usize> {
+        let numbers = self.shape.iter().try_fold(1usize, |product, size| {
+            Some(product.saturating_mul(size.fixed()?))
+        });
+        numbers.map(|numbers| numbers.saturating_mul(4))
+    }
+}
+
+/// A value of the network, by its number.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node(usize);
+
+/// A value and what it is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) label: String,
+    /// The line of its layer, if a layer made it.
+    pub(super) row: Option<usize>,
+    pub(super) shape: Vec<Size>,
+    pub(super) inputs: Vec<usize>,
+}
+
+#[doc(hidden)]
 impl Summary {
-    #[doc(hidden)]
-    pub fn new(model: &str) -> Summary {
-        let model = model.to_owned();
+    pub fn new(model: &str, lengths: &[(&str, usize)]) -> Summary {
+        let lengths = lengths
+            .iter()
+            .map(|(name, size)| ((*name).to_owned(), *size));
         Summary {
-            model,
+            model: model.to_owned(),
             inputs: Vec::new(),
             layers: Vec::new(),
             path: Path::default(),
+            nodes: Vec::new(),
+            outputs: Vec::new(),
+            lengths: lengths.collect(),
         }
     }
 
-    #[doc(hidden)]
-    pub fn input(&mut self, name: &str, shape: Vec<usize>) {
-        self.inputs.push((name.to_owned(), shape));
+    /// The size that was asked for, of the open dimension `name`.
+    pub fn length(&self, name: &str) -> Option<i128> {
+        let found = self.lengths.iter().find(|(known, _)| known == name);
+        found.map(|(_, size)| *size as i128)
     }
 
-    #[doc(hidden)]
-    pub fn layer(&mut self, layer: &str, path: &str, shape: Vec<usize>, params: i128) {
-        let path = self.path.of(path);
-        let params = usize::try_from(params).unwrap_or(usize::MAX);
+    pub fn input(&mut self, name: &str, shape: &[Size]) -> Node {
+        self.inputs.push((name.to_owned(), shape.to_vec()));
+        self.node(name.to_owned(), None, shape, &[])
+    }
+
+    pub fn layer(
+        &mut self,
+        layer: &str,
+        path: &str,
+        shape: &[Size],
+        params: i128,
+        multiply_adds: Option<i128>,
+        inputs: &[Node],
+    ) -> Node {
+        let number = |number| usize::try_from(number).unwrap_or(usize::MAX);
         self.layers.push(LayerSummary {
             layer: layer.to_owned(),
-            path,
-            shape,
-            params,
+            path: self.path.of(path),
+            shape: shape.to_vec(),
+            params: number(params),
+            multiply_adds: multiply_adds.map(number),
         });
+        let row = Some(self.layers.len() - 1);
+        self.node(layer.to_owned(), row, shape, inputs)
     }
 
-    #[doc(hidden)]
+    /// Values joined element by element; what is 1 is spread.
+    pub fn join(&mut self, sign: &str, inputs: &[Node]) -> Node {
+        let mut shape = self.shape(inputs[0]).to_vec();
+        for (size, other) in shape.iter_mut().zip(self.shape(inputs[1])) {
+            if *size == Size::Fixed(1) {
+                *size = *other;
+            }
+        }
+        self.node(sign.to_owned(), None, &shape, inputs)
+    }
+
+    pub fn concat(&mut self, dim: usize, shape: &[Size], inputs: &[Node]) -> Node {
+        self.node(format!("concat {dim}"), None, shape, inputs)
+    }
+
+    pub fn outputs(&mut self, outputs: &[Node]) {
+        self.outputs = outputs.iter().map(|node| node.0).collect();
+    }
+
+    /// The shape of a value.
+    pub fn shape(&self, node: Node) -> &[Size] {
+        &self.nodes[node.0].shape
+    }
+
+    /// A dimension of a value, if it is known.
+    pub fn size(&self, node: Node, dim: usize) -> Option<i128> {
+        crate::__private::known(self.shape(node), dim)
+    }
+
+    fn node(&mut self, label: String, row: Option<usize>, shape: &[Size], inputs: &[Node]) -> Node {
+        self.nodes.push(Value {
+            label,
+            row,
+            shape: shape.to_vec(),
+            inputs: inputs.iter().map(|node| node.0).collect(),
+        });
+        Node(self.nodes.len() - 1)
+    }
+
+    /// The repetition number `index` of the `repeat` at `path` begins.
     pub fn enter(&mut self, path: &str, index: usize) {
         self.path.enter(path, index);
     }
 
-    #[doc(hidden)]
+    /// The network at `path` in this one begins.
+    pub fn model(&mut self, path: &str) {
+        self.path.model(path);
+    }
+
     pub fn exit(&mut self) {
         self.path.exit();
     }
+}
 
+impl Summary {
     /// The number of parameters.
     pub fn params(&self) -> usize {
-        self.layers
-            .iter()
-            .fold(0, |sum, layer| sum.saturating_add(layer.params))
+        let params = self.layers.iter().map(|layer| layer.params);
+        params.fold(0, usize::saturating_add)
+    }
+
+    /// The multiplications, each with its addition, for one example.
+    pub fn multiply_adds(&self) -> Option<usize> {
+        let layers = self.layers.iter();
+        layers
+            .map(|layer| layer.multiply_adds)
+            .try_fold(0usize, |sum, found| Some(sum.saturating_add(found?)))
+    }
+
+    /// The bytes that the outputs of all layers take for one example.
+    pub fn memory(&self) -> Option<usize> {
+        let layers = self.layers.iter();
+        layers
+            .map(LayerSummary::memory)
+            .try_fold(0usize, |sum, found| Some(sum.saturating_add(found?)))
     }
 }
 
@@ -89,72 +206,106 @@ fn grouped(number: usize) -> String {
     grouped
 }
 
+/// Bytes as `1.5 MiB`.
+fn bytes(bytes: usize) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            let digits = usize::from(unit != "B");
+            return format!("{value:.digits$} {unit}");
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} TiB")
+}
+
+/// The number, nothing for 0, or a mark that it depends on the tensor.
+fn cell(number: Option<usize>, shown: fn(usize) -> String) -> String {
+    match number {
+        Some(0) => String::new(),
+        Some(number) => shown(number),
+        None => "?".to_owned(),
+    }
+}
+
+const COLUMNS: usize = 6;
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |shape: &[usize]| {
-            let dims: Vec<_> = shape.iter().map(usize::to_string).collect();
-            dims.join("×")
+        let shape = |shape: &[Size]| {
+            let sizes: Vec<_> = shape.iter().map(Size::to_string).collect();
+            sizes.join("×")
         };
-        let heading = ["layer", "path", "output", "parameters"].map(str::to_owned);
-        let inputs = self.inputs.iter().map(|(name, shape)| {
+        let heading = [
+            "layer",
+            "path",
+            "output",
+            "parameters",
+            "multiply-adds",
+            "memory",
+        ];
+        let inputs = self.inputs.iter().map(|(name, sizes)| {
+            let [params, multiply_adds, memory] = [const { String::new() }; 3];
+            let layer = "input".to_owned();
             [
-                "input".to_owned(),
+                layer,
                 name.clone(),
-                shown(shape),
-                String::new(),
+                shape(sizes),
+                params,
+                multiply_adds,
+                memory,
             ]
         });
         let layers = self.layers.iter().map(|layer| {
-            let params = if layer.params > 0 {
-                grouped(layer.params)
-            } else {
-                String::new()
-            };
-            let path = if layer.params > 0 {
-                layer.path.clone()
-            } else {
-                String::new()
-            };
-            [layer.layer.clone(), path, shown(&layer.shape), params]
+            let path = if layer.params > 0 { &layer.path } else { "" };
+            [
+                layer.layer.clone(),
+                path.to_owned(),
+                shape(&layer.shape),
+                cell(Some(layer.params), grouped),
+                cell(layer.multiply_adds, grouped),
+                cell(layer.memory(), bytes),
+            ]
         });
         let total = [
             "total".to_owned(),
             String::new(),
             String::new(),
             grouped(self.params()),
+            cell(self.multiply_adds(), grouped),
+            cell(self.memory(), bytes),
         ];
-        let rows: Vec<_> = std::iter::once(heading)
-            .chain(inputs)
-            .chain(layers)
-            .collect();
-        let mut widths = [0; 4];
-        for row in rows.iter().chain([&total]) {
+        let mut rows = vec![heading.map(str::to_owned)];
+        rows.extend(inputs.chain(layers));
+        rows.push(total);
+        let mut widths = [0; COLUMNS];
+        for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
             }
         }
-        let rule = "─".repeat(widths.iter().sum::<usize>() + 3 * 3);
-        let [layer, path, shape, params] = widths;
-        let line = |f: &mut fmt::Formatter<'_>, row: &[String; 4]| {
-            writeln!(
-                f,
-                "{:layer$}   {:path$}   {:shape$}   {:>params$}",
-                row[0], row[1], row[2], row[3]
-            )
-        };
-        writeln!(f, "{}", self.model)?;
+        let rule = "─".repeat(widths.iter().sum::<usize>() + 3 * (COLUMNS - 1));
+        write!(f, "{}", self.model)?;
         for (i, row) in rows.iter().enumerate() {
-            line(f, row)?;
-            if i == 0 {
-                writeln!(f, "{rule}")?;
+            if i == 1 || i == rows.len() - 1 {
+                write!(f, "\n{rule}")?;
             }
+            let cells = row
+                .iter()
+                .zip(widths)
+                .enumerate()
+                .map(|(column, (cell, width))| {
+                    // Words to the left, numbers to the right.
+                    if column < 3 {
+                        format!("{cell:width$}")
+                    } else {
+                        format!("{cell:>width$}")
+                    }
+                });
+            let line = cells.collect::<Vec<_>>().join("   ");
+            write!(f, "\n{}", line.trim_end())?;
         }
-        writeln!(f, "{rule}")?;
-        write!(
-            f,
-            "{:layer$}   {:path$}   {:shape$}   {:>params$}",
-            total[0], total[1], total[2], total[3]
-        )
+        Ok(())
     }
 }
 

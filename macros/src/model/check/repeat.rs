@@ -1,0 +1,234 @@
+//! `repeat`: a block that runs several times, each time with parameters of its own.
+
+use proc_macro2::Ident;
+
+use super::{Flow, Lowering, Place};
+use crate::model::dim::{Dim, Shape};
+use crate::model::ir::{Block, FieldKind, OpKind, Repeat};
+use crate::model::parse;
+use crate::model::paths;
+use crate::model::require::{Condition, Loop, message};
+use crate::report::Pos;
+use crate::syntax::{Expr, Local, LocalKind};
+
+/// No network of today is deeper; a `repeat` beyond it, alone or with those around it, has a slip
+/// in it.
+const MOST_REPETITIONS: i128 = 1 << 16;
+
+/// Up to so many repetitions with an index are written out one by one.
+const WRITTEN_OUT: i128 = 64;
+
+impl Lowering<'_> {
+    pub(super) fn repeat(
+        &mut self,
+        flow: Flow,
+        repeat: &parse::Repeat,
+        pos: Pos,
+        at: &Place,
+    ) -> Flow {
+        self.needs_numbers(&flow, "`repeat`", pos);
+        let Some(index) = &repeat.index else {
+            let (count, all) = self.repetitions(&repeat.to, None);
+            let body = Body {
+                block: &repeat.block,
+                index: None,
+                from: Dim::of(0),
+                to: count,
+                written: 0,
+            };
+            return self.alike(flow, &body, all, pos, at);
+        };
+        let Some(from) = self.first(index, repeat.from.as_ref()) else {
+            return Flow::UNKNOWN;
+        };
+        let (count, all) = self.repetitions(&repeat.to, Some(from));
+        let written = match count.number() {
+            Some(count) if count <= WRITTEN_OUT => count,
+            None if count.is_unknown() => return Flow::UNKNOWN,
+            // The first may change the shape; the others keep it.
+            _ => 1,
+        };
+        let around = std::mem::replace(&mut self.repetitions, all.clone());
+        let mut flow = flow;
+        let mut named = false;
+        for number in 0..written {
+            let value = u64::from(from) + number as u64;
+            let (block, found) = repeat.block.with(index, value);
+            named |= found;
+            let path = [at.path.as_slice(), &[number.to_string()]].concat();
+            let place = Place {
+                labels: path.clone(),
+                path,
+                ..at.clone()
+            };
+            let mistakes = self.report.count();
+            flow = self.chain(flow, &block.steps, &place, 0);
+            // One mistake is not said of every repetition.
+            if self.report.count() > mistakes {
+                self.repetitions = around;
+                return Flow::of(flow.var, Shape::UNKNOWN);
+            }
+        }
+        self.repetitions = around;
+        if !named {
+            let message = format!("the index `{index}` is never used; leave it out");
+            self.report.error(index, message);
+        }
+        if count.number() == Some(written) {
+            return flow;
+        }
+        let first = i128::from(from) + written;
+        let body = Body {
+            block: &repeat.block,
+            index: Some((index, first)),
+            from: Dim::of(first),
+            to: count.add(&Dim::of(i128::from(from))),
+            written: written as usize,
+        };
+        self.alike(flow, &body, all, pos, at)
+    }
+
+    /// Where the range of an index begins: a plain number.
+    fn first(&mut self, index: &Ident, from: Option<&Expr>) -> Option<u32> {
+        if self.head.hyper(index).is_some() || self.head.local(index).is_some() {
+            let message = format!("`{index}` stands for a number already; choose another name");
+            self.report.error(index, message);
+            return None;
+        }
+        let from = from?;
+        let number = self.checks.dim(from).number();
+        let number = number.and_then(|number| u32::try_from(number).ok());
+        if number.is_none() {
+            let message = "the range of an index begins with a plain number, such as 0";
+            self.report.error(from.pos, message);
+        }
+        number
+    }
+
+    /// Repetitions that are one piece of code, and so keep the shape.
+    fn alike(&mut self, flow: Flow, body: &Body, all: Dim, pos: Pos, at: &Place) -> Flow {
+        let count = body.to.sub(&body.from);
+        let name = paths::body_name(&self.blocks, at.block, &at.path);
+        let block = self.blocks.len();
+        let rank = flow.shape.rank().unwrap_or(2);
+        self.blocks.push(Block {
+            name,
+            body: None,
+            fields: Vec::new(),
+            ops: Vec::new(),
+            vars: 0,
+        });
+        let start = Flow {
+            var: self.var(block),
+            ..flow.clone()
+        };
+        let params = std::mem::replace(&mut self.params, Dim::of(0));
+        let labels = std::mem::take(&mut self.labels);
+        let around = std::mem::replace(&mut self.repetitions, all);
+        if let Some((index, low)) = body.index {
+            self.checks.loops.push(Loop {
+                name: index.clone(),
+                from: body.from.clone(),
+                to: body.to.clone(),
+            });
+            self.head.locals.borrow_mut().push(Local {
+                name: index.clone(),
+                kind: LocalKind::Index(low),
+            });
+        }
+        let place = Place {
+            block,
+            path: Vec::new(),
+            labels: Vec::new(),
+            pos,
+        };
+        let end = self.chain(start, &body.block.steps, &place, 0);
+        if body.index.is_some() {
+            self.checks.loops.pop();
+            self.head.locals.borrow_mut().pop();
+        }
+        self.labels = labels;
+        self.repetitions = around;
+        let indexed = body
+            .index
+            .is_some_and(|(index, _)| self.params.names_index(&index.to_string()));
+        // What differs from repetition to repetition is left to the summary.
+        self.params = if indexed {
+            params
+        } else {
+            params.add(&self.params.mul(&count))
+        };
+        self.blocks[block].body = Some((rank, end.var));
+        let text = match body.index {
+            None => {
+                "`repeat` runs its block again on what it gives (with an index, as in \
+                 `repeat i in 0..4`, the first repetition may change the shape)"
+            }
+            Some(_) => "behind the first repetition `repeat` keeps the shape",
+        };
+        let shape = self.agree(&flow.shape, &end.shape, pos, "repeat", text);
+        let kind = FieldKind::Repeat(Repeat {
+            block,
+            index: body.index.map(|(index, _)| index.clone()),
+            from: body.from.clone(),
+            to: body.to.clone(),
+            written: body.written,
+        });
+        let field = self.field(at, kind);
+        let kind = OpKind::Repeat {
+            field,
+            input: flow.var,
+        };
+        let var = self.op(at.block, &shape, kind);
+        Flow::of(var, shape)
+    }
+
+    /// How often a `repeat` up to `to` runs its block, and how often with those around it.
+    fn repetitions(&mut self, to: &Expr, from: Option<u32>) -> (Dim, Dim) {
+        let what = match from {
+            None => "the number of repetitions",
+            Some(_) => "the end of the range",
+        };
+        let end = self.size(to, what, "repeat", MOST_REPETITIONS);
+        let first = i128::from(from.unwrap_or(0));
+        let count = end.sub(&Dim::of(first));
+        if first > 0 {
+            let message = message![
+                format!("the range from {first} on is empty: it ends at "),
+                &end
+            ];
+            let condition = Condition::Within(count.clone(), 1, MOST_REPETITIONS);
+            if !self.checks.require(condition, to.pos, "repeat", message) {
+                return (Dim::UNKNOWN, Dim::UNKNOWN);
+            }
+        }
+        let all = self.repetitions.mul(&count);
+        if all == count {
+            return (count, all);
+        }
+        let message = message![
+            format!(
+                "the number of repetitions, with the `repeat`s around this one, is at most \
+                 {MOST_REPETITIONS}, found "
+            ),
+            &all
+        ];
+        // That each of them is at least 1 is said of each.
+        let condition = Condition::Within(all.clone(), 0, MOST_REPETITIONS);
+        match self.checks.require(condition, to.pos, "repeat", message) {
+            true => (count, all),
+            false => (Dim::UNKNOWN, Dim::UNKNOWN),
+        }
+    }
+}
+
+/// Repetitions that are one piece of code: those with an index from `from` on, below `to`.
+struct Body<'a> {
+    block: &'a parse::Block,
+    /// The index, and what it is never below.
+    index: Option<(&'a Ident, i128)>,
+    from: Dim,
+    to: Dim,
+    /// How many before these are written out.
+    written: usize,
+}
