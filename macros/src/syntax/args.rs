@@ -231,12 +231,12 @@ impl<'a> Bound<'a> {
 
     fn whole(&self, value: &Value, items: &'a [Expr]) -> Option<Vec<&'a Expr>> {
         self.no_unit(value);
-        let fits = items
-            .iter()
-            .map(|item| item.check(HyperType::Int, self.head, self.report));
         // Every one is looked at: each may be wrong.
-        let fits = fits.fold(true, |all, fits| all && fits);
-        fits.then(|| items.iter().collect())
+        let wrong = items
+            .iter()
+            .filter(|item| !item.check(HyperType::Int, self.head, self.report))
+            .count();
+        (wrong == 0).then(|| items.iter().collect())
     }
 
     /// One of `words`, or what the caller takes where none was given. A word that is none of them
