@@ -15,6 +15,13 @@ pub fn model(input: TokenStream) -> TokenStream {
     model::expand(input.into()).into()
 }
 
+/// Makes a network of a struct whose fields are the layers; documented in `kiln::model!`.
+#[proc_macro_derive(Model, attributes(model, layer))]
+pub fn derive_model(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    model::derive(input).into()
+}
+
 /// Declares an optimizer; the grammar and its rules are documented in `kiln::optimizer!`.
 #[proc_macro]
 pub fn optimizer(input: TokenStream) -> TokenStream {

@@ -25,6 +25,7 @@ pub mod __private;
 pub use burn;
 pub use burn::tensor::{Device, Int, Tensor};
 pub use error::{Error, Result};
+pub use kiln_macros::Model;
 #[doc = include_str!("model/grammar.md")]
 pub use kiln_macros::model;
 #[doc = include_str!("optim/language.md")]

@@ -2,10 +2,10 @@
 
 pub use crate::data::Source;
 pub use crate::device::default_device;
-pub use crate::model::{Batch, Model, ModelConfig};
+pub use crate::model::{Batch, ModelConfig};
 pub use crate::optim::Optimizer;
 pub use crate::schedule::Schedule;
 pub use crate::train::{Trainer, evaluate};
-pub use crate::{Device, Int, Tensor, model, optimizer, schedule};
+pub use crate::{Device, Int, Model, Tensor, model, optimizer, schedule};
 pub use burn::config::Config;
 pub use burn::module::Module;

@@ -337,5 +337,66 @@ macro_rules! __impl_module {
     };
 }
 
+/// Burn's `Module` for a struct whose declaration is wrong, so that its uses are no mistakes.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __outline_module {
+    ($name:ident) => {
+        const _: () = {
+            use $crate::__private::burn::module as __module;
+
+            impl ::core::clone::Clone for $name {
+                fn clone(&self) -> Self {
+                    ::core::unreachable!()
+                }
+            }
+
+            #[allow(unused_variables)]
+            impl __module::Module for $name {
+                fn collect_devices(&self, devices: __module::Devices) -> __module::Devices {
+                    devices
+                }
+
+                fn fork(self, device: &$crate::Device) -> Self {
+                    self
+                }
+
+                fn to_device(self, device: &$crate::Device) -> Self {
+                    self
+                }
+
+                fn train(self) -> Self {
+                    self
+                }
+
+                fn valid(&self) -> Self {
+                    ::core::unreachable!()
+                }
+
+                fn materialize(self) -> Self {
+                    self
+                }
+
+                fn visit<V: __module::ModuleVisitor>(&self, visitor: &mut V) {}
+
+                fn map<M: __module::ModuleMapper>(self, mapper: &mut M) -> Self {
+                    self
+                }
+            }
+
+            impl __module::ModuleDisplayDefault for $name {
+                fn content(
+                    &self,
+                    content: __module::Content,
+                ) -> ::core::option::Option<__module::Content> {
+                    ::core::option::Option::None
+                }
+            }
+
+            impl __module::ModuleDisplay for $name {}
+        };
+    };
+}
+
 /// `str`, whatever the user's crate calls by that name.
 pub type Str = str;

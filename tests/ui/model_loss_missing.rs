@@ -8,4 +8,8 @@ kiln::model! {
     output logits;
 }
 
-fn main() {}
+fn trained<M: kiln::Model>() {}
+
+fn main() {
+    trained::<Net>();
+}

@@ -12,6 +12,8 @@ use crate::syntax::{Expr, Head};
 /// A checked declaration.
 pub struct Network {
     pub head: Head,
+    /// Whether its struct is the user's own.
+    pub derived: bool,
     pub inputs: Vec<Input>,
     /// The model itself first, then the bodies of its `repeat`s.
     pub blocks: Vec<Block>,

@@ -191,6 +191,11 @@ impl Statement {
             return Err(syn::Error::new(name.span(), message));
         }
         input.parse::<Token![:]>()?;
+        Statement::input(name, input)
+    }
+
+    /// The input `name`, whose shape stands here.
+    pub fn input(name: Ident, input: ParseStream) -> syn::Result<Statement> {
         let integers = match input.fork().parse::<Ident>() {
             Ok(word) if word == "int" => {
                 input.parse::<Ident>()?;
@@ -394,7 +399,7 @@ impl Source {
 }
 
 impl Step {
-    fn parse(input: ParseStream, report: &Report, depth: usize) -> syn::Result<Step> {
+    pub fn parse(input: ParseStream, report: &Report, depth: usize) -> syn::Result<Step> {
         if depth > DEEPEST {
             return Err(input.error("blocks are nested too deeply here"));
         }

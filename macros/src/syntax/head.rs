@@ -152,6 +152,18 @@ impl Hyper {
 }
 
 impl Head {
+    /// A head without hyper-parameters.
+    pub fn of(attrs: Vec<Attribute>, vis: Visibility, name: Ident) -> Head {
+        Head {
+            attrs,
+            vis,
+            name,
+            hypers: Vec::new(),
+            unread: Vec::new(),
+            locals: RefCell::default(),
+        }
+    }
+
     /// The head; a broken hyper-parameter is reported and left out.
     pub fn parse(input: ParseStream, report: &Report) -> syn::Result<Head> {
         let attrs = input.call(Attribute::parse_outer)?;
@@ -161,14 +173,7 @@ impl Head {
         }
         input.parse::<Token![struct]>()?;
         let name: Ident = input.parse()?;
-        let mut head = Head {
-            attrs,
-            vis,
-            name,
-            hypers: Vec::new(),
-            unread: Vec::new(),
-            locals: RefCell::default(),
-        };
+        let mut head = Head::of(attrs, vis, name);
         if input.peek(Token![;]) {
             input.parse::<Token![;]>()?;
             return Ok(head);
@@ -208,14 +213,7 @@ impl Head {
             return;
         }
         if let Some(default) = &hyper.default {
-            let literals = Head {
-                attrs: Vec::new(),
-                vis: Visibility::Inherited,
-                name: self.name.clone(),
-                hypers: Vec::new(),
-                unread: Vec::new(),
-                locals: RefCell::default(),
-            };
+            let literals = Head::of(Vec::new(), Visibility::Inherited, self.name.clone());
             if default.check(hyper.ty, &literals, report)
                 && hyper.ty != HyperType::Bool
                 && hyper.number().is_none()

@@ -119,7 +119,8 @@ impl Lowering<'_> {
             return unknown(flow);
         };
         self.params = self.params.add(&made.params);
-        let inline = made.inline.then(|| Callee::Inline(made.init.clone()));
+        let inline = made.inline && !self.derived;
+        let inline = inline.then(|| Callee::Inline(made.init.clone()));
         let callee = inline.unwrap_or_else(|| {
             let kind = FieldKind::Layer {
                 ty: made.ty.clone(),
@@ -423,8 +424,19 @@ impl Lowering<'_> {
             }
             _ => flow,
         };
-        let text = "`residual` adds its input to what its block gives";
-        let shape = self.agree(&around.shape, &inner.shape, pos, "residual", text);
+        let words = match shortcut {
+            None => [
+                "`residual` adds its input to what its block gives",
+                "goes in",
+                ", or bring the input to the other: `residual(shortcut: ..) { .. }`",
+            ],
+            Some(_) => [
+                "`residual` adds its shortcut to what its block gives",
+                "comes around",
+                "",
+            ],
+        };
+        let shape = self.agree(&around.shape, &inner.shape, pos, "residual", words);
         let kind = OpKind::Join {
             join: Join::Add,
             inputs: [around.var, inner.var],

@@ -36,6 +36,8 @@ struct Named {
 struct Lowering<'a> {
     head: &'a Head,
     report: &'a Report,
+    /// Whether every layer is a field, since the struct is the user's own.
+    derived: bool,
     checks: Checks<'a>,
     blocks: Vec<Block>,
     own: Vec<OwnLayer>,
@@ -131,7 +133,7 @@ fn underive(head: &mut Head, report: &Report) {
 }
 
 /// Checks a declaration. The network is complete only if nothing was reported.
-pub fn check(declaration: Declaration, report: &Report) -> Network {
+pub fn check(declaration: Declaration, derived: bool, report: &Report) -> Network {
     let Declaration {
         mut head,
         statements,
@@ -139,6 +141,7 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
     } = declaration;
     underive(&mut head, report);
     let mut lowering = Lowering::new(&head, &statements, broken, report);
+    lowering.derived = derived;
     let mut inputs = Vec::new();
     let mut outputs: Vec<Output> = Vec::new();
     let mut loss: Option<&Call> = None;
@@ -245,6 +248,7 @@ pub fn check(declaration: Declaration, report: &Report) -> Network {
         late,
         own,
         head,
+        derived,
     }
 }
 
@@ -253,6 +257,7 @@ impl<'a> Lowering<'a> {
         Lowering {
             head,
             report,
+            derived: false,
             checks: Checks {
                 head,
                 report,

@@ -159,14 +159,20 @@ impl Lowering<'_> {
             params.add(&self.params.mul(&count))
         };
         self.blocks[block].body = Some((rank, end.var));
-        let text = match body.index {
-            None => {
-                "`repeat` runs its block again on what it gives (with an index, as in \
-                 `repeat i in 0..4`, the first repetition may change the shape)"
-            }
-            Some(_) => "behind the first repetition `repeat` keeps the shape",
+        let (text, help) = match body.index {
+            None => (
+                "`repeat` runs its block again on what it gives",
+                ", or name an index, `repeat i in 0..4`: then the first may change the shape",
+            ),
+            Some(_) => ("behind the first repetition `repeat` keeps the shape", ""),
         };
-        let shape = self.agree(&flow.shape, &end.shape, pos, "repeat", text);
+        let shape = self.agree(
+            &flow.shape,
+            &end.shape,
+            pos,
+            "repeat",
+            [text, "goes in", help],
+        );
         let kind = FieldKind::Repeat(Repeat {
             block,
             index: body.index.map(|(index, _)| index.clone()),

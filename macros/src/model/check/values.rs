@@ -383,16 +383,16 @@ impl Lowering<'_> {
         b: &Shape,
         pos: Pos,
         place: &str,
-        text: &str,
+        [text, comes, help]: [&str; 3],
     ) -> Shape {
         let (Some(from), Some(to)) = (&a.0, &b.0) else {
             return if a.0.is_some() { a.clone() } else { b.clone() };
         };
         let mut message = message![format!("{text}: ")];
         message.extend(shape_parts(a));
-        message.push(" goes in, ".into());
+        message.push(format!(" {comes}, ").into());
         message.extend(shape_parts(b));
-        message.push(" comes out; make the two shapes the same".into());
+        message.push(format!(" comes out; make the two shapes the same{help}").into());
         if from.len() != to.len() {
             let never = Condition::Equal(Dim::of(0), Dim::of(1));
             self.checks.require(never, pos, place, message);

@@ -178,7 +178,8 @@ impl Writer<'_> {
             };
             quote!(#ident: #value)
         });
-        let config = (block_index == 0).then(|| quote!(config: ::core::clone::Clone::clone(self)));
+        let config = (block_index == 0 && !self.network.derived)
+            .then(|| quote!(config: ::core::clone::Clone::clone(self)));
         quote!(#name { #(#fields,)* #config })
     }
 }

@@ -23,8 +23,9 @@ impl Writer<'_> {
             .collect();
         let run = self.body({
             let operations = self.operations(0, &results);
+            let config = self.own_config();
             quote! {
-                self.config.__takes(#(#values.dims()),*);
+                #config.__takes(#(#values.dims()),*);
                 #operations
             }
         });

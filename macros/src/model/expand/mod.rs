@@ -71,6 +71,16 @@ impl Writer<'_> {
         }
     }
 
+    /// The configuration of the network `self`.
+    fn own_config(&self) -> TokenStream {
+        let config = self.config_name();
+        match self.network.derived {
+            // Without hyper-parameters there is one configuration.
+            true => quote!((&#config {})),
+            false => quote!((&self.config)),
+        }
+    }
+
     fn fields<'b>(&self, block: &'b Block) -> &'b [Field] {
         if self.outline { &[] } else { &block.fields }
     }

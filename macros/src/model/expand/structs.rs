@@ -1,6 +1,6 @@
 //! The structs: the model, and one for each body of a `repeat`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::Writer;
@@ -48,6 +48,9 @@ impl Writer<'_> {
             let exit = field.path.iter().rev();
             paths.extend(quote!(#ident: [#(#enter),*] [#(#exit),*],));
         }
+        if self.network.derived {
+            return self.derived(name, &paths, block);
+        }
         let (attrs, config, kept) = if index == 0 {
             let attrs = &self.network.head.attrs;
             let documented = attrs.iter().any(|attr| attr.path().is_ident("doc"));
@@ -68,6 +71,23 @@ impl Writer<'_> {
             #vis struct #name { #fields #config }
 
             ::kiln::__impl_module!(#name { #paths } keep { #kept });
+        }
+    }
+
+    /// What a struct of the user's own lacks.
+    fn derived(&self, name: &Ident, paths: &TokenStream, block: &Block) -> TokenStream {
+        if self.outline {
+            return quote!(::kiln::__outline_module!(#name););
+        }
+        let fields: Vec<_> = block.fields.iter().map(|field| &field.ident).collect();
+        quote! {
+            impl ::core::clone::Clone for #name {
+                fn clone(&self) -> Self {
+                    Self { #(#fields: ::core::clone::Clone::clone(&self.#fields)),* }
+                }
+            }
+
+            ::kiln::__impl_module!(#name { #paths } keep {});
         }
     }
 }

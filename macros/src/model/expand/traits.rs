@@ -10,6 +10,7 @@ use crate::model::ir::Loss;
 impl Writer<'_> {
     pub(super) fn traits(&self) -> TokenStream {
         let name = &self.network.head.name;
+        let own_config = self.own_config();
         let layer = self.layer();
         let model = self.network.loss.as_ref().map(|loss| self.model(loss));
         // Behind a mistake nothing is said of a loss that could not be read.
@@ -17,7 +18,7 @@ impl Writer<'_> {
         quote! {
             impl ::core::fmt::Display for #name {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                    ::kiln::__private::display(self.config.summary(), f)
+                    ::kiln::__private::display(#own_config.summary(), f)
                 }
             }
 
@@ -149,7 +150,7 @@ impl Writer<'_> {
         let (target, step, make, loss, correct) = match loss {
             Loss::CrossEntropy { label_smoothing } => {
                 let smoothing = match label_smoothing {
-                    Some(expr) => expr.float_tokens(&self.network.head, &quote!(self.config)),
+                    Some(expr) => expr.float_tokens(&self.network.head, &self.own_config()),
                     None => quote!(0.0),
                 };
                 (
@@ -172,6 +173,7 @@ impl Writer<'_> {
                 quote!(::core::option::Option::None),
             ),
         };
+        let own_config = self.own_config();
         let observed = self.body(quote!(self.__run(input, observer)));
         let (loss, correct) = (self.body(loss), self.body(correct));
         let target_of = self.body(self.target());
@@ -214,7 +216,7 @@ impl Writer<'_> {
                 type Output = #output;
                 type Target = #target;
 
-                fn config(&self) -> &#config { &self.config }
+                fn config(&self) -> &#config { #own_config }
 
                 fn observe<O: ::kiln::model::Observe>(
                     &self,
