@@ -13,10 +13,20 @@
 //! # Ok::<(), kiln::Error>(())
 //! ```
 
+mod alexnet;
 mod cnn;
+mod keskar;
 mod lenet;
 mod mlp;
+mod resnet;
+mod vgg;
+mod wide_resnet;
 
+pub use alexnet::{AlexNet, AlexNetConfig};
 pub use cnn::{Cnn, CnnConfig};
+pub use keskar::{KeskarC1, KeskarC1Config, KeskarC2, KeskarC2Config, KeskarF, KeskarFConfig};
 pub use lenet::{LeNet5, LeNet5Config};
 pub use mlp::{Mlp, MlpConfig};
+pub use resnet::{ResNet18, ResNet18Config, ResNet34, ResNet34Config, ResNet50, ResNet50Config};
+pub use vgg::{Vgg16, Vgg16Config};
+pub use wide_resnet::{WideResNet, WideResNetConfig};

@@ -1,7 +1,7 @@
 //! The ready networks: as large as their papers say, and able to run.
 
 use kiln::prelude::*;
-use kiln_models::{CnnConfig, LeNet5Config, MlpConfig};
+use kiln_models::*;
 use kiln_tests::device;
 
 /// Weights and biases of a dense layer.
@@ -79,4 +79,113 @@ fn an_image_that_is_too_small_is_an_error() {
     assert!(CnnConfig::new().with_size(3).init(&device()).is_err());
     assert!(LeNet5Config::new().with_size(11).init(&device()).is_err());
     assert!(MlpConfig::new().with_size(0).init(&device()).is_err());
+}
+
+/// The parameters of `config`, worked out without allocating them.
+fn params<C: ModelConfig>(config: &C) -> usize {
+    config.summary().expect("valid").params()
+}
+
+#[test]
+fn the_published_networks_have_their_published_numbers_of_parameters() {
+    // torchvision's documentation.
+    assert_eq!(params(&Vgg16Config::new()), 138_357_544);
+    assert_eq!(params(&ResNet18Config::new()), 11_689_512);
+    assert_eq!(params(&ResNet34Config::new()), 21_797_672);
+    assert_eq!(params(&ResNet50Config::new()), 25_557_032);
+    // Caffe's AlexNet; the norms of LARS's have a scale and a shift for each channel.
+    let channels = 96 + 256 + 384 + 384 + 256;
+    assert_eq!(params(&AlexNetConfig::new()), 60_965_224 + 2 * channels);
+    // Table 5 of Zagoruyko and Komodakis: 36.5, 17.1, 8.9 and 11.0 million.
+    let wide = |depth, widen| params(&WideResNetConfig::new().with_depth(depth).with_widen(widen));
+    assert_eq!(wide(28, 10), 36_479_194);
+    for (depth, widen, millions) in [(22, 8, 17.2), (40, 4, 8.9), (16, 8, 11.0)] {
+        let found = wide(depth, widen) as f64 / 1e6;
+        assert!((found - millions).abs() < 0.06, "{depth} {widen}: {found}");
+    }
+}
+
+#[test]
+fn keskars_networks_have_the_sizes_of_their_paper() {
+    let norm = |features: usize| 2 * features;
+    let f = |inputs, layers: usize, classes| {
+        let hidden = dense(512, 512) + norm(512);
+        dense(inputs, 512) + norm(512) + (layers - 1) * hidden + dense(512, classes)
+    };
+    assert_eq!(params(&KeskarFConfig::new()), f(784, 5, 10));
+    let f2 = KeskarFConfig::new()
+        .with_inputs(360)
+        .with_layers(7)
+        .with_classes(1973);
+    assert_eq!(params(&f2), f(360, 7, 1973));
+    let c1 = |classes| {
+        let maps = conv(3, 64, 5) + norm(64) + conv(64, 64, 5) + norm(64);
+        let hidden = dense(64 * 8 * 8, 384) + norm(384) + dense(384, 192) + norm(192);
+        maps + hidden + dense(192, classes)
+    };
+    assert_eq!(params(&KeskarC1Config::new()), c1(10));
+    assert_eq!(params(&KeskarC1Config::new().with_classes(100)), c1(100));
+    let stacks = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)];
+    let layers = stacks
+        .into_iter()
+        .flat_map(|(count, out)| std::iter::repeat_n(out, count));
+    let mut from = 3;
+    let maps: usize = layers
+        .map(|out| {
+            let layer = conv(from, out, 3) + norm(out);
+            from = out;
+            layer
+        })
+        .sum();
+    let c2 = maps + dense(512, 512) + norm(512) + dense(512, 10);
+    assert_eq!(params(&KeskarC2Config::new()), c2);
+}
+
+#[test]
+fn small_versions_of_the_deep_networks_run() {
+    let runs = |scores: Tensor<2>, classes| assert_eq!(scores.dims(), [2, classes]);
+    let images = |size| Tensor::<4>::ones([2, 3, size, size], &device());
+    let device = device();
+    let resnet = ResNet18Config::new()
+        .with_width(4)
+        .with_size(33)
+        .with_classes(7);
+    runs(resnet.init(&device).expect("valid").forward(images(33)), 7);
+    let resnet = ResNet34Config::new()
+        .with_width(2)
+        .with_size(32)
+        .with_classes(3);
+    runs(resnet.init(&device).expect("valid").forward(images(32)), 3);
+    let resnet = ResNet50Config::new()
+        .with_width(4)
+        .with_size(40)
+        .with_classes(3);
+    runs(resnet.init(&device).expect("valid").forward(images(40)), 3);
+    let vgg = Vgg16Config::new()
+        .with_width(4)
+        .with_size(32)
+        .with_hidden(8)
+        .with_classes(5);
+    runs(vgg.init(&device).expect("valid").forward(images(32)), 5);
+    let alexnet = AlexNetConfig::new()
+        .with_size(67)
+        .with_hidden(8)
+        .with_classes(5);
+    runs(alexnet.init(&device).expect("valid").forward(images(67)), 5);
+    let wide = WideResNetConfig::new()
+        .with_depth(10)
+        .with_widen(1)
+        .with_size(9);
+    runs(wide.init(&device).expect("valid").forward(images(9)), 10);
+    let c1 = KeskarC1Config::new().with_size(8);
+    runs(c1.init(&device).expect("valid").forward(images(8)), 10);
+    let c2 = KeskarC2Config::new().with_classes(100);
+    runs(c2.init(&device).expect("valid").forward(images(32)), 100);
+    let f = KeskarFConfig::new().with_inputs(6).with_layers(3);
+    runs(
+        f.init(&device)
+            .expect("valid")
+            .forward(Tensor::ones([2, 6], &device)),
+        10,
+    );
 }

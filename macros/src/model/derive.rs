@@ -6,7 +6,7 @@ use syn::parse::ParseStream;
 use syn::{Attribute, Data, DeriveInput, Field, Fields, Token, Type};
 
 use super::ir::{FieldKind, Network};
-use super::parse::{Declaration, Source, SourceKind, Statement, Step, StepKind};
+use super::parse::{Declaration, Label, Source, SourceKind, Statement, Step, StepKind};
 use crate::report::Report;
 use crate::suggest;
 use crate::syntax::{self, Call, Head};
@@ -174,7 +174,10 @@ fn step(field: &Field, report: &Report) -> Option<Step> {
         return None;
     }
     Some(Step {
-        label: Some(name.clone()),
+        label: Some(Label {
+            name: name.clone(),
+            number: None,
+        }),
         ..step
     })
 }

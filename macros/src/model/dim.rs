@@ -74,6 +74,10 @@ impl Dim {
                 None => Atom::Hyper(name.to_string()),
             }),
             Node::Neg(inner) => Dim::of(0).sub(&Dim::from_expr(inner, head)),
+            Node::Pick(..) => match expr.picked(&|_| None) {
+                Some(item) => Dim::from_expr(item, head),
+                None => Dim::UNKNOWN,
+            },
             Node::If(choice) => Choice {
                 compare: choice.compare,
                 left: Dim::from_expr(&choice.left, head),

@@ -68,9 +68,17 @@ pub enum Join {
 /// One step of a chain.
 #[derive(Clone)]
 pub struct Step {
-    pub label: Option<Ident>,
+    pub label: Option<Label>,
     pub kind: StepKind,
     pub pos: Pos,
+}
+
+/// `name: ..`, `name[i + 1]: ..`
+#[derive(Clone)]
+pub struct Label {
+    pub name: Ident,
+    /// Appended to the name.
+    pub number: Option<Expr>,
 }
 
 #[derive(Clone)]
@@ -406,22 +414,20 @@ impl Step {
         if !input.peek(syn::Ident) && !Own::begins(input) {
             return Err(input.error("expected a layer, `residual { .. }` or `repeat n { .. }`"));
         }
-        let label = if input.peek2(Token![:]) && !input.peek2(Token![::]) {
-            let label: Ident = input.call(Ident::parse_any)?;
-            input.parse::<Token![:]>()?;
-            Some(label)
-        } else {
-            None
-        };
+        let label = Label::parse(input)?;
         if let Some(label) = label.as_ref().filter(|_| input.peek(syn::token::Brace)) {
             let block = Block::parse(input, report, depth, "{ conv2d(8, kernel: 3) -> relu }")?;
             return Ok(Step {
-                pos: label.into(),
+                pos: (&label.name).into(),
                 label: Some(label.clone()),
                 kind: StepKind::Group(block),
             });
         }
-        let pos_of = |pos: Pos| label.as_ref().map_or(pos, |label| Pos::from(label).to(pos));
+        let pos_of = |pos: Pos| {
+            label
+                .as_ref()
+                .map_or(pos, |label| Pos::from(&label.name).to(pos))
+        };
         if Own::begins(input) {
             let (own, pos) = Own::parse(input, report)?;
             return Ok(Step {
@@ -466,6 +472,9 @@ impl Step {
             let values = call.args.iter_mut().map(|arg| &mut arg.value);
             values.flat_map(Value::exprs_mut).for_each(see);
         };
+        if let Some(number) = self.label.as_mut().and_then(|label| label.number.as_mut()) {
+            see(number);
+        }
         match &mut self.kind {
             StepKind::Layer(call) => arguments(call, see),
             StepKind::Own(own) => {
@@ -497,6 +506,38 @@ impl Step {
                 }
             }
         }
+    }
+}
+
+impl Label {
+    /// The label that stands here, if one does.
+    fn parse(input: ParseStream) -> syn::Result<Option<Label>> {
+        let colon = |input: ParseStream| input.peek(Token![:]) && !input.peek(Token![::]);
+        let ahead = input.fork();
+        if ahead.call(Ident::parse_any).is_err() {
+            return Ok(None);
+        }
+        let numbered = ahead.peek(syn::token::Bracket);
+        if numbered {
+            ahead.parse::<TokenTree>()?;
+        }
+        if !colon(&ahead) {
+            return Ok(None);
+        }
+        let name = input.call(Ident::parse_any)?;
+        let number = if numbered {
+            let content;
+            syn::bracketed!(content in input);
+            let number = Expr::parse(&content)?;
+            if !content.is_empty() {
+                return Err(content.error("expected `]` or an operator here"));
+            }
+            Some(number)
+        } else {
+            None
+        };
+        input.parse::<Token![:]>()?;
+        Ok(Some(Label { name, number }))
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Node {
     Binary(Op, Box<Expr>, Box<Expr>),
     /// `if i == 0 { a } else { b }`
     If(Box<Choice>),
+    /// `[a, b, c][i]`
+    Pick(Vec<Expr>, Box<Expr>),
 }
 
 /// A choice between two numbers by a comparison of two whole ones.
@@ -101,6 +103,7 @@ impl Expr {
             Node::Bool(_) | Node::Any(_) => return None,
             Node::Name(name) => known(name)?,
             Node::If(choice) => choice.taken(known)?.eval(known)?,
+            Node::Pick(..) => self.picked(known)?.eval(known)?,
             Node::Neg(inner) => match inner.eval(known)? {
                 Int(value) => Int(value.checked_neg()?),
                 Float(value) => Float(-value),
@@ -146,6 +149,7 @@ impl Expr {
                 let whole = |name: &Ident| Some(Number::Int(known(name)? as i128));
                 choice.taken(&whole)?.eval_float(known)?
             }
+            Node::Pick(..) => self.picked(&|_| None)?.eval_float(known)?,
             Node::Neg(inner) => -inner.eval_float(known)?,
             Node::Binary(op, left, right) => {
                 let (a, b) = (left.eval_float(known)?, right.eval_float(known)?);
@@ -179,6 +183,21 @@ impl Expr {
             Node::Neg(inner) => inner.names(),
             Node::Binary(_, left, right) => [left.names(), right.names()].concat(),
             Node::If(choice) => choice.parts().into_iter().flat_map(Expr::names).collect(),
+            Node::Pick(items, index) => {
+                let items = items.iter().chain([&**index]);
+                items.flat_map(Expr::names).collect()
+            }
+        }
+    }
+
+    /// The element that `[a, b, c][i]` stands for.
+    pub fn picked(&self, known: &dyn Fn(&Ident) -> Option<Number>) -> Option<&Expr> {
+        match &self.node {
+            Node::Pick(items, index) => match index.eval(known)? {
+                Number::Int(index) => items.get(usize::try_from(index).ok()?),
+                Number::Float(_) => None,
+            },
+            _ => None,
         }
     }
 
@@ -194,6 +213,7 @@ impl Expr {
             Node::Neg(inner) => inner.is_whole(head),
             Node::Binary(_, left, right) => left.is_whole(head) && right.is_whole(head),
             Node::If(choice) => choice.then.is_whole(head) && choice.otherwise.is_whole(head),
+            Node::Pick(items, _) => items.iter().all(|item| item.is_whole(head)),
         }
     }
 
@@ -213,6 +233,14 @@ impl Expr {
             Node::If(choice) => {
                 let parts = choice.parts_mut().map(|part| part.substitute(name, value));
                 parts.contains(&true)
+            }
+            Node::Pick(items, index) => {
+                let parts = items.iter_mut().chain([&mut **index]);
+                // Each of them, not only the first that has it.
+                parts
+                    .filter_map(|part| part.substitute(name, value).then_some(()))
+                    .count()
+                    > 0
             }
         }
     }
@@ -242,6 +270,10 @@ impl Expr {
                     let local = head::local(&name.to_string());
                     quote!((#local as ::core::primitive::f64))
                 }
+            },
+            Node::Pick(..) => match self.picked(&|_| None) {
+                Some(item) => item.float_tokens(head, owner),
+                None => quote!(0.0f64),
             },
             Node::If(choice) => {
                 let op = choice.compare.tokens();
@@ -277,7 +309,33 @@ impl Expr {
                 report.error(self.pos, message);
                 false
             }
-            Node::If(_) if wanted == HyperType::Bool => self.refuse(wanted, report),
+            Node::If(_) | Node::Pick(..) if wanted == HyperType::Bool => {
+                self.refuse(wanted, report)
+            }
+            Node::Pick(items, index) => {
+                let wrong = items
+                    .iter()
+                    .filter(|item| !item.check(wanted, head, report));
+                let fits = wrong.count() == 0;
+                if !index.check(HyperType::Int, head, report) {
+                    return false;
+                }
+                if self.picked(&|_| None).is_none() {
+                    let count = items.len();
+                    let message = match index.literal() {
+                        Some(Number::Int(found)) => format!(
+                            "this list of {count} is counted from 0, so its index is below \
+                             {count}, found {found}"
+                        ),
+                        _ => "a list is indexed by a plain number, or by the index of a `repeat` \
+                              between two of them"
+                            .to_owned(),
+                    };
+                    report.error(index.pos, message);
+                    return false;
+                }
+                fits
+            }
             Node::If(choice) => {
                 let [left, right, then, otherwise] = choice.parts();
                 let compared = [left, right].map(|part| part.check(HyperType::Int, head, report));
@@ -494,6 +552,9 @@ fn atom(input: ParseStream, depth: usize) -> syn::Result<Expr> {
     if input.peek(Token![if]) {
         return choice(input, depth);
     }
+    if input.peek(syn::token::Bracket) {
+        return pick(input, depth);
+    }
     if input.peek(syn::Ident) && input.peek2(syn::Ident) && input.fork().parse::<Ident>()? == "any"
     {
         let any: Ident = input.parse()?;
@@ -556,6 +617,32 @@ fn choice(input: ParseStream, depth: usize) -> syn::Result<Expr> {
             then,
             otherwise,
         })),
+    })
+}
+
+/// `[a, b, c][i]`
+fn pick(input: ParseStream, depth: usize) -> syn::Result<Expr> {
+    let (content, place);
+    let list = syn::bracketed!(content in input);
+    let mut items = Vec::new();
+    while !content.is_empty() {
+        items.push(sum(&content, depth + 1)?);
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    if !input.peek(syn::token::Bracket) {
+        let message = "expected a number, found a list; one of its elements is `[2, 4][i]`";
+        return Err(syn::Error::new(list.span.join(), message));
+    }
+    let end = syn::bracketed!(place in input);
+    let index = sum(&place, depth + 1)?;
+    if !place.is_empty() {
+        return Err(place.error("expected `]` or an operator here"));
+    }
+    Ok(Expr {
+        node: Node::Pick(items, Box::new(index)),
+        pos: Pos::from(list.span.open()).to(end.span.close()),
     })
 }
 

@@ -49,7 +49,7 @@ pub struct Call {
 
 impl Value {
     pub fn parse(input: ParseStream) -> syn::Result<Value> {
-        let (kind, pos) = if input.peek(syn::token::Bracket) {
+        let (kind, pos) = if input.peek(syn::token::Bracket) && !input.peek2(syn::token::Bracket) {
             let content;
             let bracket = syn::bracketed!(content in input);
             let items = content.parse_terminated(item, Token![,])?;

@@ -8,12 +8,12 @@ use super::{Flow, Lowering, MOST_PARAMETERS, Place};
 use crate::model::dim::{Dim, Shape};
 use crate::model::ir::{Callee, FieldKind, Join, OpKind, OwnLayer, Row};
 use crate::model::layers::{self, Layer, Made, Rule};
-use crate::model::parse::{Block, Own, Shortcut, Step, StepKind};
+use crate::model::parse::{Block, Label, Own, Shortcut, Step, StepKind};
 use crate::model::paths;
 use crate::model::require::{Condition, message};
 use crate::report::Pos;
 use crate::suggest;
-use crate::syntax::{Call, Expr, Node, Value, ValueKind};
+use crate::syntax::{Call, Expr, HyperType, Node, Value, ValueKind};
 
 /// A labelled layer, for those that share its weights.
 #[derive(Clone)]
@@ -55,17 +55,21 @@ impl Lowering<'_> {
             };
             match (&step.label, first) {
                 (Some(label), _) => {
-                    at.pos = label.into();
-                    at.path = place.labels.clone();
-                    at.path.push(label.unraw().to_string());
+                    at.pos = (&label.name).into();
+                    let relative = match label.number {
+                        Some(_) => &place.around,
+                        None => &place.labels,
+                    };
+                    at.path = [relative.as_slice(), &[self.label(label)]].concat();
                     let path = at.path.join(".");
                     if self.labels.contains_key(&path) {
+                        let name = &label.name;
                         let message = format!(
-                            "the label `{label}` is given twice; a label names one layer's \
-                             parameters, choose another, or share them: `-> {label}`"
+                            "the label `{name}` is given twice; a label names one layer's \
+                             parameters, choose another, or share them: `-> {name}`"
                         );
-                        self.report.error(label, message);
-                        self.doubled.insert(label.unraw().to_string());
+                        self.report.error(name, message);
+                        self.doubled.insert(name.unraw().to_string());
                     }
                     self.labels.insert(path, None);
                 }
@@ -82,6 +86,7 @@ impl Lowering<'_> {
                 StepKind::Group(block) => {
                     let place = Place {
                         labels: at.path.clone(),
+                        around: at.path.clone(),
                         ..at
                     };
                     self.steps(flow, &block.steps, &place, Some(0))
@@ -89,6 +94,26 @@ impl Lowering<'_> {
             };
         }
         flow
+    }
+
+    /// The segment of the path that a label stands for.
+    fn label(&mut self, label: &Label) -> String {
+        let name = label.name.unraw().to_string();
+        let Some(number) = &label.number else {
+            return name;
+        };
+        if !number.check(HyperType::Int, self.head, self.report) {
+            return name;
+        }
+        match number.literal() {
+            Some(number) => format!("{name}{}", number.float()),
+            None => {
+                let message = "a label is numbered by a plain number, or by the index of a \
+                               `repeat` between two of them";
+                self.report.error(number.pos, message);
+                name
+            }
+        }
     }
 
     fn layer(&mut self, flow: Flow, call: &Call, labelled: bool, at: &Place) -> Flow {
@@ -384,14 +409,14 @@ impl Lowering<'_> {
             }
             _ if expr.is_whole(head) => self.checks_whole(expr),
             _ => {
-                expr.check(crate::syntax::HyperType::Float, head, self.report);
+                expr.check(HyperType::Float, head, self.report);
                 expr.float_tokens(head, &quote!(self))
             }
         }
     }
 
     fn checks_whole(&mut self, expr: &Expr) -> TokenStream {
-        if !expr.check(crate::syntax::HyperType::Int, self.head, self.report) {
+        if !expr.check(HyperType::Int, self.head, self.report) {
             return quote!(0);
         }
         let dim = self.checks.dim(expr);

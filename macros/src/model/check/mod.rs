@@ -68,6 +68,8 @@ struct Place {
     block: usize,
     path: Vec<String>,
     labels: Vec<String>,
+    /// What numbered labels are relative to: they take the place of a repetition's own number.
+    around: Vec<String>,
     pos: Pos,
 }
 

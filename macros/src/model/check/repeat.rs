@@ -27,21 +27,35 @@ impl Lowering<'_> {
         at: &Place,
     ) -> Flow {
         self.needs_numbers(&flow, "`repeat`", pos);
-        let Some(index) = &repeat.index else {
-            let (count, all) = self.repetitions(&repeat.to, None);
+        let index = repeat.index.as_ref();
+        let from = match index {
+            None => 0,
+            Some(index) => match self.first(index, repeat.from.as_ref()) {
+                Some(from) => from,
+                None => return Flow::UNKNOWN,
+            },
+        };
+        let (count, all) = self.repetitions(&repeat.to, index.map(|_| from));
+        if index.is_none() {
             let body = Body {
                 block: &repeat.block,
                 index: None,
                 from: Dim::of(0),
-                to: count,
+                to: count.clone(),
                 written: 0,
             };
-            return self.alike(flow, &body, all, pos, at);
-        };
-        let Some(from) = self.first(index, repeat.from.as_ref()) else {
-            return Flow::UNKNOWN;
-        };
-        let (count, all) = self.repetitions(&repeat.to, Some(from));
+            if let Some(end) = self.alike(&flow, &body, all.clone(), pos, at) {
+                return end;
+            }
+            let message = message![
+                "`repeat` changes the shape here, so it runs at least once; found ",
+                &count,
+            ];
+            let once = Condition::Within(count.clone(), 1, MOST_REPETITIONS);
+            if !self.checks.require(once, repeat.to.pos, "repeat", message) {
+                return Flow::UNKNOWN;
+            }
+        }
         let written = match count.number() {
             Some(count) if count <= WRITTEN_OUT => count,
             None if count.is_unknown() => return Flow::UNKNOWN,
@@ -53,10 +67,14 @@ impl Lowering<'_> {
         let mut named = false;
         for number in 0..written {
             let value = u64::from(from) + number as u64;
-            let (block, found) = repeat.block.with(index, value);
+            let (block, found) = match index {
+                Some(index) => repeat.block.with(index, value),
+                None => (repeat.block.clone(), true),
+            };
             named |= found;
             let path = [at.path.as_slice(), &[number.to_string()]].concat();
             let place = Place {
+                around: at.labels.clone(),
                 labels: path.clone(),
                 path,
                 ..at.clone()
@@ -70,7 +88,7 @@ impl Lowering<'_> {
             }
         }
         self.repetitions = around;
-        if !named {
+        if let Some(index) = index.filter(|_| !named) {
             let message = format!("the index `{index}` is never used; leave it out");
             self.report.error(index, message);
         }
@@ -80,12 +98,14 @@ impl Lowering<'_> {
         let first = i128::from(from) + written;
         let body = Body {
             block: &repeat.block,
-            index: Some((index, first)),
+            index: index.map(|index| (index, first)),
             from: Dim::of(first),
             to: count.add(&Dim::of(i128::from(from))),
             written: written as usize,
         };
-        self.alike(flow, &body, all, pos, at)
+        let var = flow.var;
+        let end = self.alike(&flow, &body, all, pos, at);
+        end.unwrap_or(Flow::of(var, Shape::UNKNOWN))
     }
 
     /// Where the range of an index begins: a plain number.
@@ -105,8 +125,16 @@ impl Lowering<'_> {
         number
     }
 
-    /// Repetitions that are one piece of code, and so keep the shape.
-    fn alike(&mut self, flow: Flow, body: &Body, all: Dim, pos: Pos, at: &Place) -> Flow {
+    /// Repetitions that are one piece of code, and so keep the shape. Where they do not and none
+    /// is written out yet, nothing is done.
+    fn alike(&mut self, flow: &Flow, body: &Body, all: Dim, pos: Pos, at: &Place) -> Option<Flow> {
+        let before = (
+            self.blocks.len(),
+            self.own.len(),
+            self.checks.left.len(),
+            self.checks.late.len(),
+            self.report.count(),
+        );
         let count = body.to.sub(&body.from);
         let name = paths::body_name(&self.blocks, at.block, &at.path);
         let block = self.blocks.len();
@@ -140,6 +168,7 @@ impl Lowering<'_> {
             block,
             path: Vec::new(),
             labels: Vec::new(),
+            around: Vec::new(),
             pos,
         };
         let end = self.chain(start, &body.block.steps, &place, 0);
@@ -149,6 +178,15 @@ impl Lowering<'_> {
         }
         self.labels = labels;
         self.repetitions = around;
+        let (blocks, own, left, late, mistakes) = before;
+        if body.written == 0 && flow.shape != end.shape && self.report.count() == mistakes {
+            self.blocks.truncate(blocks);
+            self.own.truncate(own);
+            self.checks.left.truncate(left);
+            self.checks.late.truncate(late);
+            self.params = params;
+            return None;
+        }
         let indexed = body
             .index
             .is_some_and(|(index, _)| self.params.names_index(&index.to_string()));
@@ -159,20 +197,12 @@ impl Lowering<'_> {
             params.add(&self.params.mul(&count))
         };
         self.blocks[block].body = Some((rank, end.var));
-        let (text, help) = match body.index {
-            None => (
-                "`repeat` runs its block again on what it gives",
-                ", or name an index, `repeat i in 0..4`: then the first may change the shape",
-            ),
-            Some(_) => ("behind the first repetition `repeat` keeps the shape", ""),
-        };
-        let shape = self.agree(
-            &flow.shape,
-            &end.shape,
-            pos,
-            "repeat",
-            [text, "goes in", help],
-        );
+        let words = [
+            "behind the first repetition `repeat` keeps the shape",
+            "goes in",
+            ", or write a plain number of repetitions, each of which may change it",
+        ];
+        let shape = self.agree(&flow.shape, &end.shape, pos, "repeat", words);
         let kind = FieldKind::Repeat(Repeat {
             block,
             index: body.index.map(|(index, _)| index.clone()),
@@ -186,7 +216,7 @@ impl Lowering<'_> {
             input: flow.var,
         };
         let var = self.op(at.block, &shape, kind);
-        Flow::of(var, shape)
+        Some(Flow::of(var, shape))
     }
 
     /// How often a `repeat` up to `to` runs its block, and how often with those around it.
@@ -195,7 +225,9 @@ impl Lowering<'_> {
             None => "the number of repetitions",
             Some(_) => "the end of the range",
         };
-        let end = self.size(to, what, "repeat", MOST_REPETITIONS);
+        // A hyper-parameter may say that there is none, which then changes nothing.
+        let low = i128::from(from.is_some() || to.literal().is_some());
+        let end = self.whole(to, what, "repeat", low, MOST_REPETITIONS);
         let first = i128::from(from.unwrap_or(0));
         let count = end.sub(&Dim::of(first));
         if first > 0 {

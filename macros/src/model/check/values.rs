@@ -60,17 +60,24 @@ impl Lowering<'_> {
 
     /// A dimension that is written down.
     pub(super) fn dimension(&mut self, expr: &Expr, place: &str) -> Dim {
-        self.size(expr, "a dimension", place, LARGEST)
+        self.whole(expr, "a dimension", place, 1, LARGEST)
     }
 
-    /// A whole number of at least 1.
-    pub(super) fn size(&mut self, expr: &Expr, what: &str, place: &str, most: i128) -> Dim {
+    /// A whole number between `low` and `most`.
+    pub(super) fn whole(
+        &mut self,
+        expr: &Expr,
+        what: &str,
+        place: &str,
+        low: i128,
+        most: i128,
+    ) -> Dim {
         if !expr.check(HyperType::Int, self.head, self.report) {
             return Dim::UNKNOWN;
         }
         let dim = self.checks.dim(expr);
-        let message = message![format!("{what} is between 1 and {most}, found "), &dim];
-        let condition = Condition::Within(dim.clone(), 1, most);
+        let message = message![format!("{what} is between {low} and {most}, found "), &dim];
+        let condition = Condition::Within(dim.clone(), low, most);
         let fits = self.checks.require(condition, expr.pos, place, message);
         if fits { dim } else { Dim::UNKNOWN }
     }
@@ -86,6 +93,7 @@ impl Lowering<'_> {
             block: 0,
             path: vec![name.unraw().to_string()],
             labels: Vec::new(),
+            around: Vec::new(),
             pos: name.into(),
         };
         let mut steps = 0;
