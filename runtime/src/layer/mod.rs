@@ -16,13 +16,20 @@
 //! ```
 
 mod activation;
+mod attention;
+mod class_token;
 mod conv;
+mod embedding;
 mod layer_norm;
 mod linear;
 mod norm;
 mod own;
 mod padding;
 mod pool;
+mod positions;
+mod recurrent;
+mod rotary;
+mod transformer;
 mod wrapped;
 
 use burn::tensor::Tensor;
@@ -32,15 +39,29 @@ use crate::kernel;
 pub use burn::nn::activation::{Sigmoid, Tanh};
 pub use burn::nn::conv::Conv2dConfig;
 pub use burn::nn::pool::{AvgPool2dConfig, MaxPool2dConfig};
-pub use burn::nn::{BatchNormConfig, Dropout, DropoutConfig, LinearConfig, PaddingConfig2d};
+pub use burn::nn::{
+    BatchNormConfig, Dropout, DropoutConfig, EmbeddingConfig, LinearConfig, PaddingConfig2d,
+};
 
 pub use self::activation::Relu;
+pub use self::attention::{MultiHeadAttention, MultiHeadAttentionConfig};
+pub use self::class_token::{ClassToken, ClassTokenConfig};
 pub use self::conv::Conv2d;
+pub use self::embedding::Embedding;
 pub use self::layer_norm::{LayerNorm, LayerNormConfig};
 pub use self::linear::Linear;
 pub use self::norm::BatchNorm;
 pub use self::own::Layer;
 pub use self::pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
+pub use self::positions::{
+    PositionEmbedding, PositionEmbeddingConfig, SinusoidalPositions, SinusoidalPositionsConfig,
+};
+pub use self::recurrent::{Gru, GruConfig, Lstm, LstmConfig, Nonlinearity, Rnn, RnnConfig};
+pub use self::rotary::{RotaryEmbedding, RotaryEmbeddingConfig};
+pub use self::transformer::{
+    Activation, TransformerDecoder, TransformerDecoderConfig, TransformerDecoderLayer,
+    TransformerEncoder, TransformerEncoderConfig, TransformerEncoderLayer,
+};
 
 /// Makes one row of each example: `[batch, d1, d2, ..]` to `[batch, d1 * d2 * ..]`.
 #[derive(burn::module::Module, Debug, Default)]
