@@ -35,6 +35,10 @@ pub enum Error {
     /// A training that stopped.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// Weights from elsewhere that are not those of the model.
+    #[cfg(feature = "weights")]
+    #[error(transparent)]
+    Weights(#[from] crate::weights::WeightsError),
 }
 
 /// The model of the failure is dropped; match on the [`TrainFailure`] to keep it.

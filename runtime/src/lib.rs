@@ -17,6 +17,8 @@ pub mod optim;
 pub mod prelude;
 pub mod schedule;
 pub mod train;
+#[cfg(feature = "weights")]
+pub mod weights;
 
 #[doc(hidden)]
 #[path = "private.rs"]

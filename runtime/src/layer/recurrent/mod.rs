@@ -129,7 +129,7 @@ impl Recurrent {
                 if backwards {
                     steps.reverse();
                 }
-                let mut state = [const { () }; STATE].map(|()| zeros.clone());
+                let mut state = std::array::from_fn::<_, STATE, _>(|_| zeros.clone());
                 let mut outputs = Vec::with_capacity(length);
                 for from_input in steps {
                     let from_hidden =
