@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use kiln::burn;
+use kiln::burn::nn::{InstanceNorm, InstanceNormConfig, PRelu, PReluConfig};
 use kiln::data::TensorData;
 use kiln::prelude::*;
 use kiln::weights::{Mismatch, Weights, WeightsError};
@@ -245,6 +247,73 @@ fn what_is_saved_is_what_pytorch_saves() {
         .save_safetensors(folder.file("no/such/folder"))
         .expect_err("no folder");
     assert!(matches!(error, WeightsError::Write { .. }), "{error}");
+}
+
+#[test]
+fn a_model_in_training_gets_the_running_statistics_of_the_file() {
+    let _lock = lock();
+    let device = device().autodiff();
+    let model = SmallConfig::new()
+        .init(&device)
+        .expect("a valid configuration");
+    // The batch's statistics wait to be taken over.
+    model.forward(Tensor::ones([2, 1, 4, 4], &device));
+    let model = model.load_weights(path("small.pt")).expect("its weights");
+    assert_eq!(
+        bits(&model),
+        bits(&small().load_weights(path("small.pt")).expect("its weights"))
+    );
+    let loss = model.forward(Tensor::ones([2, 1, 4, 4], &device)).sum();
+    let gradients = kiln_tests::gradients(&model, &loss.backward());
+    assert_eq!(gradients.len(), 8, "every parameter is still trained");
+}
+
+#[test]
+fn any_burn_module_has_pytorchs_names() {
+    #[derive(Module, Debug)]
+    struct Net {
+        stages: Vec<Stage>,
+        act: PRelu,
+    }
+    #[derive(Module, Debug)]
+    enum Stage {
+        Norm(InstanceNorm),
+        Dense(burn::nn::Linear),
+    }
+    let _lock = lock();
+    let net = || {
+        let norm = InstanceNormConfig::new(2).init(&device());
+        let dense = burn::nn::LinearConfig::new(2, 3).init(&device());
+        Net {
+            stages: vec![Stage::Norm(norm), Stage::Dense(dense)],
+            act: PReluConfig::new().init(&device()),
+        }
+    };
+    let folder = Folder::new("weights-of-a-burn-module");
+    let file = folder.file("net.safetensors");
+    let saved = net();
+    saved.save_safetensors(&file).expect("a file");
+    let names: Vec<_> = Weights::open(&file)
+        .expect("a file")
+        .names()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "act.weight",
+            "stages.0.bias",
+            "stages.0.weight",
+            "stages.1.bias",
+            "stages.1.weight"
+        ]
+    );
+    let file = tensors(&fs::read(&file).expect("a file"));
+    assert_eq!(file[4].2, serde_json::json!([3, 2]));
+    let loaded = net()
+        .load_weights(folder.file("net.safetensors"))
+        .expect("its weights");
+    assert_eq!(bits(&loaded), bits(&saved));
 }
 
 /// Name, type, shape and bytes of each tensor in a safetensors file.
