@@ -2,13 +2,11 @@
 
 use burn::config::Config;
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, LinearConfig};
+use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
-use super::{Activation, feed_forward};
-use crate::layer::{
-    LayerNorm, LayerNormConfig, Linear, MultiHeadAttention, MultiHeadAttentionConfig,
-};
+use super::{Activation, Parts, feed_forward};
+use crate::layer::{LayerNorm, Linear, MultiHeadAttention, MultiHeadAttentionConfig};
 
 /// The encoder of a transformer (Vaswani et al. 2017), PyTorch's `nn.TransformerEncoder` of
 /// `nn.TransformerEncoderLayer`s with `batch_first=True`.
@@ -84,17 +82,11 @@ impl TransformerEncoderConfig {
     ///
     /// Where `heads` does not divide `dim`, or `dropout` is not in [0, 1).
     pub fn init(&self, device: &Device) -> TransformerEncoder {
-        let norm = || {
-            LayerNormConfig::new(self.dim)
-                .with_epsilon(self.epsilon)
-                .with_bias(self.bias)
-                .init(device)
-        };
-        let dense = |from: usize, to: usize| -> Linear {
-            LinearConfig::new(from, to)
-                .with_bias(self.bias)
-                .init(device)
-                .into()
+        let parts = Parts {
+            dim: self.dim,
+            epsilon: self.epsilon,
+            bias: self.bias,
+            device,
         };
         let attention = MultiHeadAttentionConfig::new(self.dim, self.heads)
             .with_causal(self.causal)
@@ -102,17 +94,17 @@ impl TransformerEncoderConfig {
             .with_dropout(self.dropout);
         let layer = || TransformerEncoderLayer {
             self_attn: attention.init(device),
-            linear1: dense(self.dim, self.feedforward),
-            linear2: dense(self.feedforward, self.dim),
-            norm1: norm(),
-            norm2: norm(),
+            linear1: parts.dense(self.dim, self.feedforward),
+            linear2: parts.dense(self.feedforward, self.dim),
+            norm1: parts.norm(),
+            norm2: parts.norm(),
             dropout: DropoutConfig::new(self.dropout).init(),
             norm_first: self.norm_first,
             activation: self.activation,
         };
         TransformerEncoder {
             layers: (0..self.layers).map(|_| layer()).collect(),
-            norm: self.norm.then(norm),
+            norm: self.norm.then(|| parts.norm()),
         }
     }
 }

@@ -7,10 +7,10 @@ pub use decoder::{TransformerDecoder, TransformerDecoderConfig, TransformerDecod
 pub use encoder::{TransformerEncoder, TransformerEncoderConfig, TransformerEncoderLayer};
 
 use burn::config::Config;
-use burn::nn::Dropout;
-use burn::tensor::Tensor;
+use burn::nn::{Dropout, LinearConfig};
+use burn::tensor::{Device, Tensor};
 
-use super::Linear;
+use super::{LayerNorm, LayerNormConfig, Linear};
 use crate::kernel;
 
 /// What is applied between the two dense layers of a transformer's layer.
@@ -20,6 +20,28 @@ pub enum Activation {
     Relu,
     /// `x Φ(x)`, see [`Gelu`](super::Gelu).
     Gelu,
+}
+
+/// What norms and dense layers of a transformer have in common.
+struct Parts<'a> {
+    dim: usize,
+    epsilon: f64,
+    bias: bool,
+    device: &'a Device,
+}
+
+impl Parts<'_> {
+    fn norm(&self) -> LayerNorm {
+        LayerNormConfig::new(self.dim)
+            .with_epsilon(self.epsilon)
+            .with_bias(self.bias)
+            .init(self.device)
+    }
+
+    fn dense(&self, inputs: usize, outputs: usize) -> Linear {
+        let config = LinearConfig::new(inputs, outputs).with_bias(self.bias);
+        config.init(self.device).into()
+    }
 }
 
 /// The two dense layers, the activation and a dropout between them.
