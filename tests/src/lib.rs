@@ -1,5 +1,7 @@
 //! Tests that cross crates, and what they share.
 
+pub mod peers;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, id};
