@@ -2,8 +2,8 @@
 
 Run: python tests/peers/sequences.py  (PyTorch 2.x, CPU, single precision); it writes sequences.json beside itself.
 
-A case holds an input, a memory if there is one, the parameters, the output, and the gradients of
-sum(output * probe) with respect to the input, the memory and every parameter. Parameters have PyTorch's
+A case holds the input, and a memory if there is one, the parameters, the output, and the gradients of
+sum(output * probe) with respect to the inputs and to every parameter. Parameters have PyTorch's
 names, but that a norm has gamma and beta; a dense weight is [in, out]. Where PyTorch has no such layer, the
 formula is written out here.
 """
@@ -54,22 +54,18 @@ def case(name, module, *inputs, run=None):
     output = (run or module)(*inputs)
     probe = rounded(*output.shape)
     (output * probe).sum().backward()
-    memory = inputs[1] if len(inputs) > 1 else None
     CASES[name] = {
-        "input": shown(inputs[0]),
-        "memory": memory if memory is None else shown(memory),
+        "inputs": [shown(x) for x in inputs],
         "parameters": {path: shown(layout(parameter)) for path, parameter, layout in parameters},
         "output": shown(output),
         "probe": shown(probe),
-        "input_gradient": None if inputs[0].grad is None else shown(inputs[0].grad),
-        "memory_gradient": memory if memory is None else shown(memory.grad),
+        "input_gradients": [None if x.grad is None else shown(x.grad) for x in inputs],
         "gradients": {path: shown(layout(parameter.grad)) for path, parameter, layout in parameters},
     }
 
 
 # Tables.
 case("embedding", nn.Embedding(7, 3), torch.tensor([[1, 6, 0, 1], [3, 3, 2, 5]]))
-case("embedding_of_one", nn.Embedding(5, 2), torch.tensor([4, 0, 4]))
 case("embedding_of_rows", nn.Embedding(4, 2), torch.tensor([[[1, 2], [3, 0]], [[0, 0], [1, 3]]]))
 
 positions = nn.Embedding(6, 4)

@@ -2,326 +2,270 @@
 //!
 //! `tests/peers/sequences.py` recorded them.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use kiln::burn::module::{ModuleMapper, Param};
-use kiln::data::TensorData;
-use kiln::layer::*;
 use kiln::prelude::*;
-use kiln_tests::{deviation, device, gradients, lock, numbers};
-use serde_json::Value;
+use kiln_tests::peers::Cases;
+use kiln_tests::{device, lock};
 
-/// Of single precision's 1.2e-7, with sums of a hundred terms in another order.
-const TOLERANCE: f32 = 1e-5;
+static CASES: LazyLock<Cases> =
+    LazyLock::new(|| Cases::read(include_str!("../peers/sequences.json")));
 
-static CASES: LazyLock<serde_json::Map<String, Value>> = LazyLock::new(|| {
-    let file: Value = serde_json::from_str(include_str!("../peers/sequences.json")).expect("JSON");
-    file["cases"].as_object().expect("an object").clone()
-});
+/// Declares one network per recorded case, and tests it.
+macro_rules! layers {
+    ($($case:ident { $($body:tt)* })*) => {
+        const LAYERS: &[&str] = &[$(stringify!($case)),*];
+        $(
+            mod $case {
+                kiln::model! {
+                    pub struct Net;
+                    $($body)*
+                    output y;
+                    loss mse;
+                }
 
-fn data(recorded: &Value) -> TensorData {
-    let list = |value: &Value| value.as_array().expect("a list").clone();
-    let shape: Vec<_> = list(&recorded["shape"])
-        .iter()
-        .map(|dim| dim.as_u64().expect("a size") as usize)
-        .collect();
-    let data: Vec<_> = list(&recorded["data"])
-        .iter()
-        .map(|number| number.as_f64().expect("a number") as f32)
-        .collect();
-    TensorData::new(data, shape)
-}
-
-fn all(recorded: &Value) -> BTreeMap<String, TensorData> {
-    let tensors = recorded.as_object().expect("tensors by name").iter();
-    tensors
-        .map(|(name, tensor)| (name.clone(), data(tensor)))
-        .collect()
-}
-
-struct Fill {
-    path: Vec<String>,
-    tensors: BTreeMap<String, TensorData>,
-}
-
-impl ModuleMapper for Fill {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
-    }
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-    }
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let path = self.path.join(".");
-        let data = self
-            .tensors
-            .remove(&path)
-            .unwrap_or_else(|| panic!("no {path} was recorded"));
-        assert_eq!(data.shape(), &param.lazy_shape(), "{path}");
-        let (id, device) = (param.id, param.lazy_device());
-        param.transform_for_load(Tensor::from_data(data, &device), id)
-    }
-}
-
-fn close(case: &str, what: &str, found: &TensorData, expected: &TensorData) {
-    assert_eq!(
-        found.shape(),
-        expected.shape(),
-        "{case}: the shape of {what}"
-    );
-    let off = deviation(&numbers(found), &numbers(expected));
-    println!("{case} {what} {off:e}");
-    assert!(
-        off <= TOLERANCE,
-        "{case}: {what} is off by {off:e}\n{found}\n{expected}"
-    );
-}
-
-fn check<M: Module, const I: usize, const O: usize>(
-    case: &str,
-    module: M,
-    run: impl Fn(&M, Tensor<I>, Option<Tensor<3>>) -> Tensor<O>,
-) {
-    let recorded = &CASES[case];
-    let device = device().autodiff();
-    let mut fill = Fill {
-        path: vec![],
-        tensors: all(&recorded["parameters"]),
+                #[test]
+                fn gives_pytorchs_numbers() {
+                    super::CASES.layer(stringify!($case), &NetConfig::new());
+                }
+            }
+        )*
     };
-    let module = module.map(&mut fill);
-    assert!(fill.tensors.is_empty(), "{case}: {:?}", fill.tensors.keys());
-    let memory = (!recorded["memory"].is_null())
-        .then(|| Tensor::from_data(data(&recorded["memory"]), &device).require_grad());
-    let input = Tensor::<I>::from_data(data(&recorded["input"]), &device).require_grad();
-    let output = run(&module, input.clone(), memory.clone());
-    close(
-        case,
-        "the output",
-        &output.to_data(),
-        &data(&recorded["output"]),
-    );
-    let computed = (output * Tensor::from_data(data(&recorded["probe"]), &device))
-        .sum()
-        .backward();
-    if !recorded["input_gradient"].is_null() {
-        let gradient = input.grad(&computed).expect("a gradient");
-        close(
-            case,
-            "the input's gradient",
-            &gradient.into_data(),
-            &data(&recorded["input_gradient"]),
+}
+
+layers! {
+    embedding { input x: int [4]; let y = x -> embedding(7, 3); }
+    embedding_of_rows { input x: int [2, 2]; let y = x -> embedding(vocabulary: 4, dim: 2); }
+    position_embedding { input x: [6, 4]; let y = x -> position_embedding; }
+    position_embedding_longer { input x: [3, 4]; let y = x -> position_embedding(6); }
+    class_token { input x: [4, 3]; let y = x -> class_token; }
+    sinusoidal_positions { input x: [5, 6]; let y = x -> sinusoidal_positions; }
+    sinusoidal_positions_odd {
+        input x: [4, 5];
+        let y = x -> sinusoidal_positions(base: 100);
+    }
+    rotary_embedding { input x: [5, 6]; let y = x -> rotary_embedding; }
+    rotary_embedding_of_heads {
+        input x: [4, 3, 4];
+        let y = x -> rotary_embedding(base: 50.0);
+    }
+
+    lstm { input x: [5, 3]; let y = x -> lstm(4); }
+    lstm_of_one_step { input x: [1, 3]; let y = x -> lstm(2); }
+    lstm_without_bias { input x: [3, 2]; let y = x -> lstm(3, bias: false); }
+    lstm_deep { input x: [4, 3]; let y = x -> lstm(2, layers: 3); }
+    lstm_bidirectional { input x: [4, 3]; let y = x -> lstm(2, bidirectional: true); }
+    lstm_all {
+        input x: [3, 2];
+        let y = x -> lstm(3, layers: 2, bidirectional: true, bias: false);
+    }
+    gru { input x: [5, 3]; let y = x -> gru(4); }
+    gru_of_one_step { input x: [1, 3]; let y = x -> gru(2); }
+    gru_without_bias { input x: [3, 2]; let y = x -> gru(3, bias: false); }
+    gru_deep { input x: [4, 3]; let y = x -> gru(2, layers: 3); }
+    gru_bidirectional { input x: [4, 3]; let y = x -> gru(2, bidirectional: true); }
+    gru_all {
+        input x: [3, 2];
+        let y = x -> gru(3, layers: 2, bidirectional: true, bias: false);
+    }
+    rnn { input x: [5, 3]; let y = x -> rnn(4, nonlinearity: tanh); }
+    rnn_of_one_step { input x: [1, 3]; let y = x -> rnn(2); }
+    rnn_without_bias { input x: [3, 2]; let y = x -> rnn(3, bias: false); }
+    rnn_deep { input x: [4, 3]; let y = x -> rnn(2, layers: 3); }
+    rnn_bidirectional { input x: [4, 3]; let y = x -> rnn(2, bidirectional: true); }
+    rnn_all {
+        input x: [3, 2];
+        let y = x -> rnn(3, layers: 2, bidirectional: true, bias: false);
+    }
+    rnn_relu { input x: [4, 3]; let y = x -> rnn(4, nonlinearity: relu); }
+
+    multi_head_attention { input x: [4, 6]; let y = x -> multi_head_attention(2); }
+    multi_head_attention_of_one { input x: [3, 4]; let y = x -> multi_head_attention(1); }
+    multi_head_attention_causal {
+        input x: [5, 6];
+        let y = x -> multi_head_attention(3, causal: true);
+    }
+    multi_head_attention_without_bias {
+        input x: [3, 4];
+        let y = x -> multi_head_attention(2, bias: false);
+    }
+    multi_head_attention_memory {
+        input x: [4, 6];
+        input m: [5, 6];
+        let y = x -> multi_head_attention(2, memory: m);
+    }
+    multi_head_attention_memory_differs {
+        input x: [4, 6];
+        input m: [3, 5];
+        let y = x -> multi_head_attention(2, memory: m);
+    }
+    multi_head_attention_memory_differs_no_bias {
+        input x: [3, 4];
+        input m: [5, 2];
+        let y = x -> multi_head_attention(2, memory: m, bias: false);
+    }
+    multi_head_attention_rotary {
+        input x: [5, 8];
+        let y = x -> multi_head_attention(2, rotary: true);
+    }
+    multi_head_attention_rotary_causal {
+        input x: [5, 8];
+        let y = x -> multi_head_attention(2, rotary: 20.0, causal: true);
+    }
+
+    transformer_encoder {
+        input x: [3, 4];
+        let y = x -> transformer_encoder(2, layers: 2, feedforward: 6, dropout: 0.0);
+    }
+    transformer_encoder_causal {
+        input x: [4, 4];
+        let y = x -> transformer_encoder(
+            2, layers: 1, feedforward: 5, dropout: 0.0, causal: true
         );
     }
-    if let Some(memory) = memory {
-        let gradient = memory.grad(&computed).expect("a gradient");
-        close(
-            case,
-            "the memory's gradient",
-            &gradient.into_data(),
-            &data(&recorded["memory_gradient"]),
+    transformer_encoder_norm_first {
+        input x: [3, 4];
+        let y = x -> transformer_encoder(
+            1, layers: 2, feedforward: 6, dropout: 0.0, norm_first: true, norm: true
         );
     }
-    let expected = all(&recorded["gradients"]);
-    let found = gradients(&module, &computed);
-    assert!(
-        found.keys().eq(expected.keys()),
-        "{case}: {:?} {:?}",
-        found.keys(),
-        expected.keys()
-    );
-    for (path, expected) in expected {
-        close(case, &path, &found[&path], &expected);
+    transformer_encoder_gelu {
+        input x: [3, 6];
+        let y = x -> transformer_encoder(
+            3, layers: 1, feedforward: 4, dropout: 0.0, activation: gelu
+        );
+    }
+    transformer_encoder_no_bias {
+        input x: [3, 4];
+        let y = x -> transformer_encoder(
+            2, layers: 1, feedforward: 4, dropout: 0.0, bias: false, norm: true, epsilon: 0.01
+        );
+    }
+    transformer_decoder {
+        input x: [3, 4];
+        input m: [5, 4];
+        let y = x -> transformer_decoder(
+            2, layers: 2, memory: m, feedforward: 6, dropout: 0.0
+        );
+    }
+    transformer_decoder_not_causal {
+        input x: [3, 4];
+        input m: [2, 4];
+        let y = x -> transformer_decoder(
+            2, layers: 1, memory: m, feedforward: 5, dropout: 0.0, causal: false
+        );
+    }
+    transformer_decoder_norm_first {
+        input x: [3, 4];
+        input m: [4, 4];
+        let y = x -> transformer_decoder(
+            1, layers: 1, memory: m, feedforward: 6, dropout: 0.0, norm_first: true, norm: true
+        );
+    }
+    transformer_decoder_gelu {
+        input x: [3, 6];
+        input m: [2, 6];
+        let y = x -> transformer_decoder(
+            3, layers: 1, memory: m, feedforward: 4, dropout: 0.0, activation: gelu
+        );
+    }
+    transformer_decoder_no_bias {
+        input x: [3, 4];
+        input m: [3, 4];
+        let y = x -> transformer_decoder(
+            2, layers: 1, memory: m, feedforward: 4, dropout: 0.0, bias: false, norm: true,
+            epsilon: 0.01
+        );
     }
 }
 
 #[test]
-fn all_give_pytorchs_numbers() {
+fn every_recorded_case_is_compared() {
+    let mut compared = LAYERS.to_vec();
+    compared.sort_unstable();
+    let mut recorded: Vec<_> = CASES.names().collect();
+    recorded.sort_unstable();
+    assert_eq!(compared, recorded);
+}
+
+kiln::model! {
+    /// Everything that may not know how long a sequence is before it arrives.
+    struct Open { width: usize = 8 }
+    input tokens: int [any length];
+    input memory: [any elements, 5];
+    let x = tokens -> embedding(11, width) -> position_embedding(max_length: 6) -> class_token;
+    let heard = x -> multi_head_attention(2, memory: memory) -> rotary_embedding
+        -> lstm(3, bidirectional: true) -> gru(4) -> rnn(6) -> sinusoidal_positions;
+    let known = heard -> multi_head_attention(3, causal: true, rotary: true)
+        -> transformer_encoder(2, layers: 1, feedforward: 4);
+    let y = known -> transformer_decoder(3, layers: 1, feedforward: 4, memory: heard);
+    output y;
+}
+
+#[test]
+fn a_length_may_be_known_only_when_the_tensor_arrives() {
     let _lock = lock();
-    let d = device().autodiff();
-    macro_rules! rnns { ($($name:literal $config:ident;)*) => {$(
-        check($name, $config::new(3, 4).init(&d), |m, x: Tensor<3>, _| m.forward(x));
-        check(concat!($name, "_of_one_step"), $config::new(3, 2).init(&d), |m, x: Tensor<3>, _| m.forward(x));
-        check(concat!($name, "_without_bias"), $config::new(2, 3).with_bias(false).init(&d), |m, x: Tensor<3>, _| m.forward(x));
-        check(concat!($name, "_deep"), $config::new(3, 2).with_layers(3).init(&d), |m, x: Tensor<3>, _| m.forward(x));
-        check(concat!($name, "_bidirectional"), $config::new(3, 2).with_bidirectional(true).init(&d), |m, x: Tensor<3>, _| m.forward(x));
-        check(concat!($name, "_all"), $config::new(2, 3).with_layers(2).with_bidirectional(true).with_bias(false).init(&d), |m, x: Tensor<3>, _| m.forward(x));
-    )*}}
-    rnns! { "lstm" LstmConfig; "gru" GruConfig; "rnn" RnnConfig; }
-    check(
-        "rnn_relu",
-        RnnConfig::new(3, 4)
-            .with_nonlinearity(Nonlinearity::Relu)
-            .init(&d),
-        |m, x: Tensor<3>, _| m.forward(x),
+    let net = OpenConfig::new()
+        .init(&device())
+        .expect("a valid configuration");
+    for (length, elements) in [(1, 1), (6, 2), (3, 7)] {
+        let tokens = Tensor::zeros([2, length], &device());
+        let memory = Tensor::ones([2, elements, 5], &device());
+        assert_eq!(net.forward(tokens, memory).dims(), [2, length + 1, 6]);
+    }
+    let summary = OpenConfig::new().summary().expect("a valid configuration");
+    assert_eq!(summary.params(), net.num_params());
+    assert_eq!(summary.multiply_adds(), None);
+}
+
+#[test]
+#[should_panic(expected = "its length is 7, `max_length` is 6")]
+fn a_sequence_without_places_is_refused() {
+    let net = OpenConfig::new()
+        .init(&device())
+        .expect("a valid configuration");
+    net.forward(
+        Tensor::zeros([2, 7], &device()),
+        Tensor::ones([2, 1, 5], &device()),
     );
-    check(
-        "embedding",
-        Embedding::from(EmbeddingConfig::new(7, 3).init(&d)),
-        |m, x: Tensor<2>, _| m.forward::<2, 3>(x.int()),
-    );
-    check(
-        "embedding_of_one",
-        Embedding::from(EmbeddingConfig::new(5, 2).init(&d)),
-        |m, x: Tensor<1>, _| m.forward::<1, 2>(x.int()),
-    );
-    check(
-        "embedding_of_rows",
-        Embedding::from(EmbeddingConfig::new(4, 2).init(&d)),
-        |m, x: Tensor<3>, _| m.forward::<3, 4>(x.int()),
-    );
-    check(
-        "position_embedding",
-        PositionEmbeddingConfig::new(6, 4).init(&d),
-        |m, x, _| m.forward(x),
-    );
-    check(
-        "position_embedding_longer",
-        PositionEmbeddingConfig::new(6, 4).init(&d),
-        |m, x, _| m.forward(x),
-    );
-    check(
-        "class_token",
-        ClassTokenConfig::new(3).init(&d),
-        |m, x, _| m.forward(x),
-    );
-    check(
-        "sinusoidal_positions",
-        SinusoidalPositionsConfig::new().init(),
-        |m, x, _| m.forward(x),
-    );
-    check(
-        "sinusoidal_positions_odd",
-        SinusoidalPositionsConfig::new().with_base(100.0).init(),
-        |m, x, _| m.forward(x),
-    );
-    check(
-        "rotary_embedding",
-        RotaryEmbeddingConfig::new().init(),
-        |m, x: Tensor<3>, _| m.forward(x),
-    );
-    check(
-        "rotary_embedding_of_heads",
-        RotaryEmbeddingConfig::new().with_base(50.0).init(),
-        |m, x: Tensor<4>, _| m.forward(x),
-    );
-    let mha = MultiHeadAttentionConfig::new;
-    let run = |m: &MultiHeadAttention, x: Tensor<3>, y: Option<Tensor<3>>| match y {
-        Some(y) => m.forward_memory(x, y),
-        None => m.forward(x),
-    };
-    check("multi_head_attention", mha(6, 2).init(&d), run);
-    check("multi_head_attention_of_one", mha(4, 1).init(&d), run);
-    check(
-        "multi_head_attention_causal",
-        mha(6, 3).with_causal(true).init(&d),
-        run,
-    );
-    check(
-        "multi_head_attention_without_bias",
-        mha(4, 2).with_bias(false).init(&d),
-        run,
-    );
-    check("multi_head_attention_memory", mha(6, 2).init(&d), run);
-    check(
-        "multi_head_attention_memory_differs",
-        mha(6, 2).with_memory(Some(5)).init(&d),
-        run,
-    );
-    check(
-        "multi_head_attention_memory_differs_no_bias",
-        mha(4, 2).with_memory(Some(2)).with_bias(false).init(&d),
-        run,
-    );
-    check(
-        "multi_head_attention_rotary",
-        mha(8, 2).with_rotary(Some(10000.0)).init(&d),
-        run,
-    );
-    check(
-        "multi_head_attention_rotary_causal",
-        mha(8, 2).with_rotary(Some(20.0)).with_causal(true).init(&d),
-        run,
-    );
-    // Dropout's own path, with so little of it that nothing is dropped.
-    check(
-        "multi_head_attention_causal",
-        mha(6, 3).with_causal(true).with_dropout(1e-9).init(&d),
-        run,
-    );
-    check(
-        "multi_head_attention_memory",
-        mha(6, 2).with_dropout(1e-9).init(&d),
-        run,
-    );
-    let enc = |dim, heads, layers, ff| {
-        TransformerEncoderConfig::new(dim, heads, layers)
-            .with_feedforward(ff)
-            .with_dropout(0.0)
-    };
-    let run = |m: &TransformerEncoder, x: Tensor<3>, _| m.forward(x);
-    check("transformer_encoder", enc(4, 2, 2, 6).init(&d), run);
-    check(
-        "transformer_encoder_causal",
-        enc(4, 2, 1, 5).with_causal(true).init(&d),
-        run,
-    );
-    check(
-        "transformer_encoder_norm_first",
-        enc(4, 1, 2, 6)
-            .with_norm_first(true)
-            .with_norm(true)
-            .init(&d),
-        run,
-    );
-    check(
-        "transformer_encoder_gelu",
-        enc(6, 3, 1, 4).with_activation(Activation::Gelu).init(&d),
-        run,
-    );
-    check(
-        "transformer_encoder_no_bias",
-        enc(4, 2, 1, 4)
-            .with_bias(false)
-            .with_norm(true)
-            .with_epsilon(0.01)
-            .init(&d),
-        run,
-    );
-    let dec = |dim, heads, layers, ff| {
-        TransformerDecoderConfig::new(dim, heads, layers)
-            .with_feedforward(ff)
-            .with_dropout(0.0)
-    };
-    let run = |m: &TransformerDecoder, x: Tensor<3>, y: Option<Tensor<3>>| {
-        m.forward(x, y.expect("a memory"))
-    };
-    check("transformer_decoder", dec(4, 2, 2, 6).init(&d), run);
-    check(
-        "transformer_decoder_not_causal",
-        dec(4, 2, 1, 5).with_causal(false).init(&d),
-        run,
-    );
-    check(
-        "transformer_decoder_norm_first",
-        dec(4, 1, 1, 6)
-            .with_norm_first(true)
-            .with_norm(true)
-            .init(&d),
-        run,
-    );
-    check(
-        "transformer_decoder_gelu",
-        dec(6, 3, 1, 4).with_activation(Activation::Gelu).init(&d),
-        run,
-    );
-    check(
-        "transformer_decoder_no_bias",
-        dec(4, 2, 1, 4)
-            .with_bias(false)
-            .with_norm(true)
-            .with_epsilon(0.01)
-            .init(&d),
-        run,
+}
+
+kiln::model! {
+    /// Sizes that only `init` knows.
+    struct Sized { dim: usize = 8, heads: usize = 2, layers: usize = 2, base: f64 = 100.0, drop: f64 = 0.1 }
+    input x: [3, dim];
+    input memory: [4, 2 * dim];
+    let h = x -> multi_head_attention(heads, rotary: base, dropout: drop)
+        -> multi_head_attention(heads, memory: memory)
+        -> transformer_encoder(heads, layers: layers, feedforward: 2 * dim, dropout: drop, norm: true)
+        -> lstm(dim, layers: layers, dropout: drop, bidirectional: true)
+        -> gru(dim, layers: layers, bias: false) -> rnn(dim, layers: layers);
+    let y = h -> transformer_decoder(heads, layers: layers, memory: x, bias: false);
+    output y;
+}
+
+#[test]
+fn parameters_are_counted_and_conditions_are_left_to_init() {
+    let _lock = lock();
+    for (dim, heads, layers) in [(8, 2, 2), (6, 3, 1), (4, 1, 3)] {
+        let config = SizedConfig::new()
+            .with_dim(dim)
+            .with_heads(heads)
+            .with_layers(layers);
+        let net = config.init(&device()).expect("a valid configuration");
+        let summary = config.summary().expect("a valid configuration");
+        assert_eq!(summary.params(), net.num_params(), "{config:?}");
+    }
+    let config = SizedConfig::new().with_heads(3);
+    let error = config.init(&device()).expect_err("three heads");
+    assert_eq!(error.problems.len(), 4, "{error}");
+    let config = SizedConfig::new().with_dim(6);
+    let text = config
+        .init(&device())
+        .expect_err("an odd width")
+        .to_string();
+    assert!(
+        text.contains("6 is no multiple of twice `heads`, 2"),
+        "{text}"
     );
 }

@@ -1,4 +1,4 @@
-//! Multi-head attention.
+//! Multi-head attention, of a sequence to itself and to a memory.
 
 use burn::config::Config;
 use burn::module::{Module, Param};
@@ -6,37 +6,26 @@ use burn::nn::{Dropout, DropoutConfig, Initializer, LinearConfig};
 use burn::tensor::{Bool, Device, Tensor};
 
 use super::Linear;
+use super::named::Named;
 use super::rotary::turned;
 use crate::kernel;
 
-/// Multi-head attention (Vaswani et al. 2017), PyTorch's `nn.MultiheadAttention` with
-/// `batch_first=True`: queries, keys and values are linear maps of the input, or keys and values of
-/// a memory; each head attends with its own part of the features, and what they give lies behind
-/// each other under one more linear map.
+/// Multi-head attention of a sequence to itself (Vaswani et al. 2017), PyTorch's
+/// `nn.MultiheadAttention` with `batch_first=True`: queries, keys and values are linear maps of the
+/// input; each head attends with its own part of the features, and what they give lies behind each
+/// other under one more linear map.
 ///
-/// Parameters: `in_proj_weight` of `[3 * dim, dim]` and `in_proj_bias`, or, where the memory has
-/// other features, `q_proj_weight`, `k_proj_weight`, `v_proj_weight` in place of the former;
-/// `out_proj.weight`, `out_proj.bias`.
+/// Parameters: `in_proj_weight` of `[3 * dim, dim]`, `in_proj_bias`, `out_proj.weight`,
+/// `out_proj.bias`.
 #[derive(Module, Debug)]
 pub struct MultiHeadAttention {
-    /// Queries', keys' and values' maps below each other, `[3 * dim, dim]`.
-    pub in_proj_weight: Option<Param<Tensor<2>>>,
-    /// The queries' map, `[dim, dim]`.
-    pub q_proj_weight: Option<Param<Tensor<2>>>,
-    /// The keys' map, `[dim, memory]`.
-    pub k_proj_weight: Option<Param<Tensor<2>>>,
-    /// The values' map, `[dim, memory]`.
-    pub v_proj_weight: Option<Param<Tensor<2>>>,
+    /// The maps to queries, keys and values below each other, `[3 * dim, dim]`.
+    pub in_proj_weight: Param<Tensor<2>>,
     /// `[3 * dim]`.
     pub in_proj_bias: Option<Param<Tensor<1>>>,
     /// The map of what the heads give.
     pub out_proj: Linear,
-    dropout: Dropout,
-    dim: usize,
-    heads: usize,
-    causal: bool,
-    #[module(skip)]
-    rotary: Option<f64>,
+    heads: Heads,
 }
 
 /// The settings of a [`MultiHeadAttention`].
@@ -46,9 +35,7 @@ pub struct MultiHeadAttentionConfig {
     pub dim: usize,
     /// How many heads there are.
     pub heads: usize,
-    /// The features of each element of the memory, if they are not `dim`.
-    pub memory: Option<usize>,
-    /// Whether an element sees itself and those before it alone. A memory is seen as a whole.
+    /// Whether an element sees itself and those before it alone.
     #[config(default = false)]
     pub causal: bool,
     /// Whether the linear maps have biases.
@@ -70,102 +57,149 @@ impl MultiHeadAttentionConfig {
     /// Where `heads` does not divide `dim`, with `rotary` into an even width, or `dropout` is not in
     /// [0, 1).
     pub fn init(&self, device: &Device) -> MultiHeadAttention {
-        let (dim, heads) = (self.dim, self.heads);
-        let parts = if self.rotary.is_some() {
-            2 * heads
-        } else {
-            heads
-        };
-        assert!(
-            heads > 0 && dim.is_multiple_of(parts),
-            "the {heads} heads do not divide {dim} features into equal parts{}",
-            if self.rotary.is_some() {
-                " of an even width"
-            } else {
-                ""
-            },
-        );
-        let map = |rows: usize, columns: usize| -> Param<Tensor<2>> {
-            let glorot = Initializer::XavierUniform { gain: 1.0 };
-            glorot.init_with([rows, columns], Some(columns), Some(rows), device)
-        };
-        let other = self.memory.filter(|memory| *memory != dim);
-        let mut out_proj: Linear = LinearConfig::new(dim, dim)
-            .with_bias(self.bias)
-            .init(device)
-            .into();
-        let zeros = |length: usize| Initializer::Zeros.init([length], device);
-        if self.bias {
-            out_proj.bias = Some(zeros(dim));
-        }
+        let dim = self.dim;
         MultiHeadAttention {
-            in_proj_weight: other.is_none().then(|| map(3 * dim, dim)),
-            q_proj_weight: other.map(|_| map(dim, dim)),
-            k_proj_weight: other.map(|memory| map(dim, memory)),
-            v_proj_weight: other.map(|memory| map(dim, memory)),
-            in_proj_bias: self.bias.then(|| zeros(3 * dim)),
-            out_proj,
-            dropout: DropoutConfig::new(self.dropout).init(),
-            dim,
-            heads,
-            causal: self.causal,
-            rotary: self.rotary,
+            in_proj_weight: map([3 * dim, dim], device),
+            in_proj_bias: self.bias.then(|| zeros(3 * dim, device)),
+            out_proj: out(dim, self.bias, device),
+            heads: Heads::new([dim, self.heads], self.causal, self.rotary, self.dropout),
         }
     }
 }
 
 impl MultiHeadAttention {
-    /// Attends to the input itself: `[batch, length, dim]`; the shape stays.
+    /// `[batch, length, dim]`; the shape stays.
+    pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        let bias = self.in_proj_bias.as_ref().map(|bias| bias.val());
+        let all = kernel::linear(input, self.in_proj_weight.val().transpose(), bias);
+        let [batch, length, width] = all.dims();
+        let heads = self.heads.heads;
+        let all = all.reshape([batch, length, 3, heads, width / 3 / heads]);
+        let all = all.permute([2, 0, 3, 1, 4]);
+        let parts = [0, 1, 2].map(|i| all.clone().narrow(0, i, 1).squeeze_dim(0));
+        self.out_proj.forward(self.heads.attend(parts))
+    }
+}
+
+/// Multi-head attention of a sequence to a memory, PyTorch's `nn.MultiheadAttention` with
+/// `batch_first=True` and the memory as key and value. Everything in the memory is seen.
+///
+/// Parameters: as a [`MultiHeadAttention`]'s; where the memory has other features than the input,
+/// `q_proj_weight`, `k_proj_weight` and `v_proj_weight` in place of `in_proj_weight`.
+#[derive(Clone, Debug)]
+pub struct CrossAttention {
+    /// The maps to queries, keys and values, below each other or apart.
+    weights: Named<Param<Tensor<2>>>,
+    in_proj_bias: Option<Param<Tensor<1>>>,
+    out_proj: Linear,
+    heads: Heads,
+}
+
+crate::__impl_module!(CrossAttention {
+    weights: [] [],
+    in_proj_bias: ["in_proj_bias"] ["in_proj_bias"],
+    out_proj: ["out_proj"] ["out_proj"],
+    heads: ["heads"] ["heads"],
+} keep {});
+
+/// The settings of a [`CrossAttention`].
+#[derive(Config, Debug)]
+pub struct CrossAttentionConfig {
+    /// The features of each element of the input; a multiple of `heads`.
+    pub dim: usize,
+    /// The features of each element of the memory.
+    pub memory: usize,
+    /// How many heads there are.
+    pub heads: usize,
+    /// Whether the linear maps have biases.
+    #[config(default = true)]
+    pub bias: bool,
+    /// The share of weights of the attention that is zeroed in training.
+    #[config(default = 0.0)]
+    pub dropout: f64,
+}
+
+impl CrossAttentionConfig {
+    /// The layer, drawn as a [`MultiHeadAttention`] is.
     ///
     /// # Panics
     ///
-    /// Where the layer was made for a memory with other features.
-    pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
-        let Some(weight) = &self.in_proj_weight else {
-            return self.forward_memory(input.clone(), input);
+    /// Where `heads` does not divide `dim`, or `dropout` is not in [0, 1).
+    pub fn init(&self, device: &Device) -> CrossAttention {
+        let (dim, memory) = (self.dim, self.memory);
+        let shapes = if dim == memory {
+            vec![("in_proj_weight", [3 * dim, dim])]
+        } else {
+            vec![
+                ("q_proj_weight", [dim, dim]),
+                ("k_proj_weight", [dim, memory]),
+                ("v_proj_weight", [dim, memory]),
+            ]
         };
-        let bias = self.in_proj_bias.as_ref().map(|bias| bias.val());
-        let all = kernel::linear(input, weight.val().transpose(), bias);
-        let [batch, length, _] = all.dims();
-        let all = all.reshape([batch, length, 3, self.heads, self.dim / self.heads]);
-        let all = all.permute([2, 0, 3, 1, 4]);
-        let [query, key, value] = [0, 1, 2].map(|i| all.clone().narrow(0, i, 1).squeeze_dim(0));
-        self.attend(query, key, value, self.causal)
+        let weights = shapes.into_iter();
+        let weights = weights.map(|(name, shape)| (name.to_owned(), map(shape, device)));
+        CrossAttention {
+            weights: Named(weights.collect()),
+            in_proj_bias: self.bias.then(|| zeros(3 * dim, device)),
+            out_proj: out(dim, self.bias, device),
+            heads: Heads::new([dim, self.heads], false, None, self.dropout),
+        }
     }
+}
 
-    /// Attends to a memory of `[batch, elements, features]`: `[batch, length, dim]`; the shape stays.
-    pub fn forward_memory(&self, input: Tensor<3>, memory: Tensor<3>) -> Tensor<3> {
-        let separate = [
-            &self.q_proj_weight,
-            &self.k_proj_weight,
-            &self.v_proj_weight,
-        ];
-        let [query, key, value] = [0, 1, 2].map(|index| {
-            let from = if index == 0 { &input } else { &memory };
-            let part = index * self.dim;
-            let weight = match (&self.in_proj_weight, separate[index]) {
-                (Some(all), _) => all.val().narrow(0, part, self.dim),
-                (None, Some(own)) => own.val(),
-                (None, None) => unreachable!("the maps are together or apart"),
+impl CrossAttention {
+    /// `[batch, length, dim]` and a memory of `[batch, elements, features]`; the former's shape
+    /// stays.
+    pub fn forward(&self, input: Tensor<3>, memory: Tensor<3>) -> Tensor<3> {
+        let [.., dim] = input.dims();
+        let heads = self.heads.heads;
+        let parts = [(0, input), (1, memory.clone()), (2, memory)];
+        let parts = parts.map(|(index, from)| {
+            let weight = match self.weights.0.as_slice() {
+                [(_, all)] => all.val().narrow(0, index * dim, dim),
+                apart => apart[index].1.val(),
             };
             let bias = self.in_proj_bias.as_ref();
-            let bias = bias.map(|bias| bias.val().narrow(0, part, self.dim));
-            let part = kernel::linear(from.clone(), weight.transpose(), bias);
+            let bias = bias.map(|bias| bias.val().narrow(0, index * dim, dim));
+            let part = kernel::linear(from, weight.transpose(), bias);
             let [batch, length, _] = part.dims();
-            let part = part.reshape([batch, length, self.heads, self.dim / self.heads]);
+            let part = part.reshape([batch, length, heads, dim / heads]);
             part.swap_dims(1, 2)
         });
-        self.attend(query, key, value, false)
+        self.out_proj.forward(self.heads.attend(parts))
+    }
+}
+
+/// What attends once queries, keys and values are there.
+#[derive(Module, Debug)]
+struct Heads {
+    dropout: Dropout,
+    heads: usize,
+    causal: bool,
+    #[module(skip)]
+    rotary: Option<f64>,
+}
+
+impl Heads {
+    fn new([dim, heads]: [usize; 2], causal: bool, rotary: Option<f64>, dropout: f64) -> Self {
+        let (parts, even) = match rotary {
+            Some(_) => (2 * heads, " of an even width"),
+            None => (heads, ""),
+        };
+        assert!(
+            heads > 0 && dim.is_multiple_of(parts),
+            "{heads} heads do not divide {dim} features into equal parts{even}",
+        );
+        Heads {
+            dropout: DropoutConfig::new(dropout).init(),
+            heads,
+            causal,
+            rotary,
+        }
     }
 
-    /// The heads' attention, `[batch, heads, length, width]` each, and the map behind it.
-    fn attend(
-        &self,
-        query: Tensor<4>,
-        key: Tensor<4>,
-        value: Tensor<4>,
-        causal: bool,
-    ) -> Tensor<3> {
+    /// `[batch, heads, length, width]` each to `[batch, length, heads * width]`.
+    fn attend(&self, [query, key, value]: [Tensor<4>; 3]) -> Tensor<3> {
         let turn = |x: Tensor<4>| match self.rotary {
             Some(base) => {
                 let [batch, heads, length, _] = x.dims();
@@ -178,29 +212,42 @@ impl MultiHeadAttention {
             && self.dropout.prob > 0.0
             && query.device().is_autodiff();
         let output = if drops {
-            self.attend_with_dropout(query, key, value, causal)
+            self.attend_with_dropout(query, key, value)
         } else {
-            kernel::attention(query, key, value, causal)
+            kernel::attention(query, key, value, self.causal)
         };
-        self.out_proj.forward(output.swap_dims(1, 2).flatten(2, 3))
+        output.swap_dims(1, 2).flatten(2, 3)
     }
 
     /// What the kernel computes, with the weights at hand.
-    fn attend_with_dropout(
-        &self,
-        query: Tensor<4>,
-        key: Tensor<4>,
-        value: Tensor<4>,
-        causal: bool,
-    ) -> Tensor<4> {
+    fn attend_with_dropout(&self, query: Tensor<4>, key: Tensor<4>, value: Tensor<4>) -> Tensor<4> {
         let [.., queries, width] = query.dims();
         let [.., keys, _] = key.dims();
         let mut scores = query.matmul(key.transpose()) / (width as f64).sqrt();
-        if causal {
-            let device = scores.device();
-            let later = Tensor::<2, Bool>::tril_mask([queries, keys], 0, &device);
+        if self.causal {
+            let later = Tensor::<2, Bool>::tril_mask([queries, keys], 0, &scores.device());
             scores = scores.mask_fill(later.unsqueeze(), f32::NEG_INFINITY);
         }
         self.dropout.forward(kernel::softmax(scores)).matmul(value)
     }
+}
+
+fn map([rows, columns]: [usize; 2], device: &Device) -> Param<Tensor<2>> {
+    let glorot = Initializer::XavierUniform { gain: 1.0 };
+    glorot.init_with([rows, columns], Some(columns), Some(rows), device)
+}
+
+fn zeros(length: usize, device: &Device) -> Param<Tensor<1>> {
+    Initializer::Zeros.init([length], device)
+}
+
+fn out(dim: usize, bias: bool, device: &Device) -> Linear {
+    let mut out: Linear = LinearConfig::new(dim, dim)
+        .with_bias(bias)
+        .init(device)
+        .into();
+    if bias {
+        out.bias = Some(zeros(dim, device));
+    }
+    out
 }

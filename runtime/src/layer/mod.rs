@@ -22,6 +22,7 @@ mod conv;
 mod embedding;
 mod layer_norm;
 mod linear;
+mod named;
 mod norm;
 mod own;
 mod padding;
@@ -44,7 +45,9 @@ pub use burn::nn::{
 };
 
 pub use self::activation::Relu;
-pub use self::attention::{MultiHeadAttention, MultiHeadAttentionConfig};
+pub use self::attention::{
+    CrossAttention, CrossAttentionConfig, MultiHeadAttention, MultiHeadAttentionConfig,
+};
 pub use self::class_token::{ClassToken, ClassTokenConfig};
 pub use self::conv::Conv2d;
 pub use self::embedding::Embedding;

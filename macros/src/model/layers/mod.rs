@@ -2,10 +2,13 @@
 //! must hold, and how the layer is made. One family a file.
 
 mod activation;
+mod attention;
 mod conv;
 mod dense;
 mod norm;
 mod pool;
+mod recurrent;
+mod sequence;
 mod shape;
 mod window;
 
@@ -80,6 +83,9 @@ const FAMILIES: &[&[Layer]] = &[
     norm::LAYERS,
     activation::LAYERS,
     shape::LAYERS,
+    sequence::LAYERS,
+    recurrent::LAYERS,
+    attention::LAYERS,
 ];
 
 /// Every layer.

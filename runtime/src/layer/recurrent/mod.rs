@@ -2,7 +2,6 @@
 
 mod gru;
 mod lstm;
-mod named;
 mod rnn;
 
 pub use gru::{Gru, GruConfig};
@@ -13,8 +12,8 @@ use burn::module::Param;
 use burn::nn::{Dropout, DropoutConfig, Initializer};
 use burn::tensor::{Device, Tensor};
 
+use super::named::Named;
 use crate::kernel;
-use named::Named;
 
 /// What the recurrent layers have in common: layers above each other, in one or both directions,
 /// each of which walks along the sequence from a state of zeros.

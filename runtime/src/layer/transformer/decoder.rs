@@ -6,7 +6,10 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
 use super::{Activation, Parts, feed_forward};
-use crate::layer::{LayerNorm, Linear, MultiHeadAttention, MultiHeadAttentionConfig};
+use crate::layer::{
+    CrossAttention, CrossAttentionConfig, LayerNorm, Linear, MultiHeadAttention,
+    MultiHeadAttentionConfig,
+};
 
 /// The decoder of a transformer (Vaswani et al. 2017), PyTorch's `nn.TransformerDecoder` of
 /// `nn.TransformerDecoderLayer`s with `batch_first=True`.
@@ -25,7 +28,7 @@ pub struct TransformerDecoderLayer {
     /// The attention to itself.
     pub self_attn: MultiHeadAttention,
     /// The attention to the memory.
-    pub multihead_attn: MultiHeadAttention,
+    pub multihead_attn: CrossAttention,
     /// The first dense layer.
     pub linear1: Linear,
     /// The second dense layer.
@@ -93,11 +96,15 @@ impl TransformerDecoderConfig {
             device,
         };
         let attention = MultiHeadAttentionConfig::new(self.dim, self.heads)
+            .with_causal(self.causal)
+            .with_bias(self.bias)
+            .with_dropout(self.dropout);
+        let recall = CrossAttentionConfig::new(self.dim, self.dim, self.heads)
             .with_bias(self.bias)
             .with_dropout(self.dropout);
         let layer = || TransformerDecoderLayer {
-            self_attn: attention.clone().with_causal(self.causal).init(device),
-            multihead_attn: attention.init(device),
+            self_attn: attention.init(device),
+            multihead_attn: recall.init(device),
             linear1: parts.dense(self.dim, self.feedforward),
             linear2: parts.dense(self.feedforward, self.dim),
             norm1: parts.norm(),
@@ -131,7 +138,7 @@ impl TransformerDecoderLayer {
     pub fn forward(&self, input: Tensor<3>, memory: Tensor<3>) -> Tensor<3> {
         let attend = |x: Tensor<3>| self.dropout.forward(self.self_attn.forward(x));
         let recall = |x: Tensor<3>| {
-            let x = self.multihead_attn.forward_memory(x, memory);
+            let x = self.multihead_attn.forward(x, memory);
             self.dropout.forward(x)
         };
         let dense = |x: Tensor<3>| {

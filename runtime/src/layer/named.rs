@@ -9,7 +9,8 @@ use burn::tensor::Device;
 #[derive(Clone, Debug)]
 pub struct Named<M>(pub Vec<(String, M)>);
 
-const CONTAINER: &str = "Struct:Recurrent";
+/// No layer that Burn knows: their names are PyTorch's already.
+const CONTAINER: &str = "Struct:Named";
 
 impl<M> Named<M> {
     fn each(self, change: impl Fn(M) -> M) -> Self {
