@@ -10,6 +10,7 @@ use kiln::burn::nn::{InstanceNorm, InstanceNormConfig, PRelu, PReluConfig};
 use kiln::data::TensorData;
 use kiln::prelude::*;
 use kiln::weights::{Mismatch, Weights, WeightsError};
+use kiln_tests::peers::data;
 use kiln_tests::{Folder, bits, deviation, device, lock, numbers};
 use serde_json::Value;
 
@@ -23,23 +24,66 @@ kiln::model! {
     loss cross_entropy;
 }
 
+kiln::model! {
+    /// torchvision's ResNet-18, sixteen times narrower, with its names.
+    pub struct ResNet18 { width: usize = 4, classes: usize = 10 }
+    input image: [3, 32, 32];
+    let stem = image -> conv1: conv2d(width, kernel: 7, stride: 2, padding: 3, bias: false)
+        -> bn1: batch_norm -> relu -> max_pool2d(3, stride: 2, padding: 1);
+    let features = stem
+        -> layer1: repeat 2 {
+            residual {
+                conv1: conv2d(width, kernel: 3, padding: 1, bias: false) -> bn1: batch_norm -> relu
+                -> conv2: conv2d(width, kernel: 3, padding: 1, bias: false) -> bn2: batch_norm
+            } -> relu
+        }
+        -> layer2: repeat i in 0..2 {
+            residual(project: downsample: {
+                conv2d(2 * width, kernel: 1, stride: if i == 0 { 2 } else { 1 }, bias: false) -> batch_norm
+            }) {
+                conv1: conv2d(2 * width, kernel: 3, stride: if i == 0 { 2 } else { 1 }, padding: 1, bias: false)
+                -> bn1: batch_norm -> relu
+                -> conv2: conv2d(2 * width, kernel: 3, padding: 1, bias: false) -> bn2: batch_norm
+            } -> relu
+        }
+        -> layer3: repeat i in 0..2 {
+            residual(project: downsample: {
+                conv2d(4 * width, kernel: 1, stride: if i == 0 { 2 } else { 1 }, bias: false) -> batch_norm
+            }) {
+                conv1: conv2d(4 * width, kernel: 3, stride: if i == 0 { 2 } else { 1 }, padding: 1, bias: false)
+                -> bn1: batch_norm -> relu
+                -> conv2: conv2d(4 * width, kernel: 3, padding: 1, bias: false) -> bn2: batch_norm
+            } -> relu
+        }
+        -> layer4: repeat i in 0..2 {
+            residual(project: downsample: {
+                conv2d(8 * width, kernel: 1, stride: if i == 0 { 2 } else { 1 }, bias: false) -> batch_norm
+            }) {
+                conv1: conv2d(8 * width, kernel: 3, stride: if i == 0 { 2 } else { 1 }, padding: 1, bias: false)
+                -> bn1: batch_norm -> relu
+                -> conv2: conv2d(8 * width, kernel: 3, padding: 1, bias: false) -> bn2: batch_norm
+            } -> relu
+        };
+    let logits = features -> global_avg_pool -> fc: linear(classes);
+    output logits;
+    loss cross_entropy;
+}
+
+kiln::model! {
+    /// Tables of tokens and places, an encoder and a head.
+    pub struct Encoder { vocabulary: usize = 11 }
+    input x: int [any length];
+    let embedded = x -> tokens: embedding(vocabulary, 16) -> positions: position_embedding(8);
+    let encoded = embedded
+        -> encoder: transformer_encoder(4, layers: 2, feedforward: 32, activation: gelu, norm: true);
+    let y = encoded -> head: linear(5);
+    output y;
+}
+
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("peers/weights")
         .join(name)
-}
-
-fn data(recorded: &Value) -> TensorData {
-    let list = |value: &Value| value.as_array().expect("a list").clone();
-    let shape: Vec<_> = list(&recorded["shape"])
-        .iter()
-        .map(|dim| dim.as_u64().expect("a size") as usize)
-        .collect();
-    let data: Vec<_> = list(&recorded["data"])
-        .iter()
-        .map(|number| number.as_f64().expect("a number") as f32)
-        .collect();
-    TensorData::new(data, shape)
 }
 
 /// The inputs of a network, and what PyTorch gives for them.
@@ -69,6 +113,42 @@ fn mismatch(result: Result<Small, WeightsError>) -> (Mismatch, String) {
     match error {
         WeightsError::Mismatch { mismatch, .. } => (*mismatch, text),
         other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_resnet18_of_pytorchs_gives_its_numbers() {
+    let _lock = lock();
+    let (input, expected) = recorded("resnet18");
+    for name in ["resnet18.pt", "resnet18.safetensors"] {
+        let model = ResNet18Config::new()
+            .init(&device())
+            .expect("a valid configuration");
+        let model = model
+            .load_weights(path(name))
+            .unwrap_or_else(|error| panic!("{error}"));
+        let output = model.forward(Tensor::from_data(input.clone(), &device()));
+        let off = deviation(&numbers(&output.into_data()), &expected);
+        println!("{name} is off by {off:e}");
+        assert!(off <= 1e-5, "{name} is off by {off:e}");
+    }
+}
+
+#[test]
+fn a_transformer_encoder_of_pytorchs_gives_its_numbers() {
+    let _lock = lock();
+    let (input, expected) = recorded("encoder");
+    for name in ["encoder.pt", "encoder.safetensors"] {
+        let model = EncoderConfig::new()
+            .init(&device())
+            .expect("a valid configuration");
+        let model = model
+            .load_weights(path(name))
+            .unwrap_or_else(|error| panic!("{error}"));
+        let output = model.forward(Tensor::from_data(input.clone(), &device()));
+        let off = deviation(&numbers(&output.into_data()), &expected);
+        println!("{name} is off by {off:e}");
+        assert!(off <= 1e-5, "{name} is off by {off:e}");
     }
 }
 
