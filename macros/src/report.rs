@@ -84,6 +84,13 @@ impl Report {
         self.errors.borrow().as_ref().map_or(0, Vec::len)
     }
 
+    /// Takes back what was found since there were `count` mistakes.
+    pub fn forget(&self, count: usize) {
+        if let Some(errors) = self.errors.borrow_mut().as_mut() {
+            errors.truncate(count);
+        }
+    }
+
     /// Whether nothing is wrong so far.
     pub fn is_clean(&self) -> bool {
         self.count() == 0

@@ -36,76 +36,86 @@ impl Lowering<'_> {
             },
         };
         let (count, all) = self.repetitions(&repeat.to, index.map(|_| from));
-        if index.is_none() {
-            let body = Body {
-                block: &repeat.block,
-                index: None,
-                from: Dim::of(0),
-                to: count.clone(),
-                written: 0,
-            };
-            if let Some(end) = self.alike(&flow, &body, all.clone(), pos, at) {
-                return end;
-            }
-            let message = message![
-                "`repeat` changes the shape here, so it runs at least once; found ",
-                &count,
-            ];
-            let once = Condition::Within(count.clone(), 1, MOST_REPETITIONS);
-            if !self.checks.require(once, repeat.to.pos, "repeat", message) {
-                return Flow::UNKNOWN;
-            }
+        if count.is_unknown() {
+            return Flow::UNKNOWN;
         }
-        let written = match count.number() {
-            Some(count) if count <= WRITTEN_OUT => count,
-            None if count.is_unknown() => return Flow::UNKNOWN,
-            // The first may change the shape; the others keep it.
-            _ => 1,
-        };
-        let around = std::mem::replace(&mut self.repetitions, all.clone());
-        let mut flow = flow;
-        let mut named = false;
-        for number in 0..written {
-            let value = u64::from(from) + number as u64;
-            let (block, found) = match index {
-                Some(index) => repeat.block.with(index, value),
-                None => (repeat.block.clone(), true),
-            };
-            named |= found;
-            let path = [at.path.as_slice(), &[number.to_string()]].concat();
-            let place = Place {
-                around: at.labels.clone(),
-                labels: path.clone(),
-                path,
-                ..at.clone()
-            };
-            let mistakes = self.report.count();
-            flow = self.chain(flow, &block.steps, &place, 0);
-            // One mistake is not said of every repetition.
-            if self.report.count() > mistakes {
-                self.repetitions = around;
-                return Flow::of(flow.var, Shape::UNKNOWN);
-            }
-        }
-        self.repetitions = around;
-        if let Some(index) = index.filter(|_| !named) {
+        if let Some(index) = index.filter(|index| !repeat.block.with(index, 0).1) {
             let message = format!("the index `{index}` is never used; leave it out");
             self.report.error(index, message);
         }
-        if count.number() == Some(written) {
-            return flow;
+        let most = count.number().filter(|count| *count <= WRITTEN_OUT);
+        // What is no plain number has its first repetition written out at most: that may change
+        // the shape, and the others keep it.
+        let most = most.unwrap_or(1);
+        let mut flow = flow;
+        for number in 0..=most {
+            if count.number() == Some(number) {
+                break;
+            }
+            let first = i128::from(from) + number;
+            let rest = Body {
+                block: &repeat.block,
+                index: index.map(|index| (index, first)),
+                from: Dim::of(first),
+                to: count.add(&Dim::of(i128::from(from))),
+                written: number as usize,
+            };
+            // Repetitions that keep the shape are one piece of code; behind the second one they
+            // would have been.
+            let last = number == most;
+            if (number < 2 || last)
+                && let Some(end) = self.alike(&flow, &rest, all.clone(), last, pos, at)
+            {
+                return end;
+            }
+            if last {
+                return Flow::of(flow.var, Shape::UNKNOWN);
+            }
+            if number == 0 && count.number().is_none() {
+                let message = message![
+                    "`repeat` changes the shape here, so it runs at least once; found ",
+                    &count,
+                ];
+                let once = Condition::Within(count.clone(), 1, MOST_REPETITIONS);
+                if !self.checks.require(once, repeat.to.pos, "repeat", message) {
+                    return Flow::UNKNOWN;
+                }
+            }
+            let mistakes = self.report.count();
+            flow = self.written(flow, repeat, number, first, &all, at);
+            // One mistake is not said of every repetition.
+            if self.report.count() > mistakes {
+                return Flow::of(flow.var, Shape::UNKNOWN);
+            }
         }
-        let first = i128::from(from) + written;
-        let body = Body {
-            block: &repeat.block,
-            index: index.map(|index| (index, first)),
-            from: Dim::of(first),
-            to: count.add(&Dim::of(i128::from(from))),
-            written: written as usize,
+        flow
+    }
+
+    /// A repetition that is written out.
+    fn written(
+        &mut self,
+        flow: Flow,
+        repeat: &parse::Repeat,
+        number: i128,
+        value: i128,
+        all: &Dim,
+        at: &Place,
+    ) -> Flow {
+        let around = std::mem::replace(&mut self.repetitions, all.clone());
+        let block = match &repeat.index {
+            Some(index) => repeat.block.with(index, value as u64).0,
+            None => repeat.block.clone(),
         };
-        let var = flow.var;
-        let end = self.alike(&flow, &body, all, pos, at);
-        end.unwrap_or(Flow::of(var, Shape::UNKNOWN))
+        let path = [at.path.as_slice(), &[number.to_string()]].concat();
+        let place = Place {
+            around: at.labels.clone(),
+            labels: path.clone(),
+            path,
+            ..at.clone()
+        };
+        let flow = self.chain(flow, &block.steps, &place, 0);
+        self.repetitions = around;
+        flow
     }
 
     /// Where the range of an index begins: a plain number.
@@ -125,9 +135,17 @@ impl Lowering<'_> {
         number
     }
 
-    /// Repetitions that are one piece of code, and so keep the shape. Where they do not and none
-    /// is written out yet, nothing is done.
-    fn alike(&mut self, flow: &Flow, body: &Body, all: Dim, pos: Pos, at: &Place) -> Option<Flow> {
+    /// Repetitions that are one piece of code, and so keep the shape. Where they do not, or where
+    /// something is wrong, nothing is done unless it is `surely` so.
+    fn alike(
+        &mut self,
+        flow: &Flow,
+        body: &Body,
+        all: Dim,
+        surely: bool,
+        pos: Pos,
+        at: &Place,
+    ) -> Option<Flow> {
         let before = (
             self.blocks.len(),
             self.own.len(),
@@ -179,7 +197,8 @@ impl Lowering<'_> {
         self.labels = labels;
         self.repetitions = around;
         let (blocks, own, left, late, mistakes) = before;
-        if body.written == 0 && flow.shape != end.shape && self.report.count() == mistakes {
+        if !surely && (flow.shape != end.shape || self.report.count() > mistakes) {
+            self.report.forget(mistakes);
             self.blocks.truncate(blocks);
             self.own.truncate(own);
             self.checks.left.truncate(left);
