@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use kiln::prelude::*;
 use kiln_tests::peers::Cases;
-use kiln_tests::{device, lock};
+use kiln_tests::{device, lock, numbers, tensors};
 
 static CASES: LazyLock<Cases> =
     LazyLock::new(|| Cases::read(include_str!("../peers/sequences.json")));
@@ -268,4 +268,87 @@ fn parameters_are_counted_and_conditions_are_left_to_init() {
         text.contains("6 is no multiple of twice `heads`, 2"),
         "{text}"
     );
+}
+
+#[test]
+fn parameters_are_drawn_as_pytorch_draws_them() {
+    kiln::model! {
+        struct Drawn;
+        input tokens: int [3];
+        let x = tokens -> tokens: embedding(50, 64) -> class_token: class_token;
+        let y = x -> lstm: lstm(16) -> attention: multi_head_attention(2)
+            -> encoder: transformer_encoder(2, layers: 1, feedforward: 100);
+        output y;
+    }
+    let _lock = lock();
+    device().seed(3);
+    let net = DrawnConfig::new()
+        .init(&device())
+        .expect("a valid configuration");
+    let drawn = tensors(&net);
+    // Uniform in ±bound: the largest of so many is close to it.
+    for (path, bound) in [
+        ("lstm.weight_ih_l0", 0.25),
+        ("lstm.weight_hh_l0", 0.25),
+        ("lstm.bias_hh_l0", 0.25),
+        ("attention.in_proj_weight", (6.0f32 / 64.0).sqrt()),
+        ("attention.out_proj.weight", 0.25),
+        (
+            "encoder.layers.0.self_attn.in_proj_weight",
+            (6.0f32 / 64.0).sqrt(),
+        ),
+        ("encoder.layers.0.linear1.weight", 0.25),
+        ("encoder.layers.0.linear2.bias", 0.1),
+    ] {
+        let values = numbers(&drawn[path]);
+        let largest = values
+            .iter()
+            .fold(0.0f32, |max, value| max.max(value.abs()));
+        assert!(
+            (0.8 * bound..=bound).contains(&largest),
+            "{path}: {largest} of {bound}"
+        );
+    }
+    for path in [
+        "attention.in_proj_bias",
+        "attention.out_proj.bias",
+        "class_token.weight",
+    ] {
+        assert!(
+            numbers(&drawn[path]).iter().all(|value| *value == 0.0),
+            "{path}"
+        );
+    }
+    let table = numbers(&drawn["tokens.weight"]);
+    let square = table.iter().map(|value| value * value).sum::<f32>() / table.len() as f32;
+    assert!(
+        (0.9..1.1).contains(&square),
+        "the variance of an embedding is {square}"
+    );
+}
+
+#[test]
+fn dropout_acts_in_training_alone() {
+    kiln::model! {
+        struct Dropped { drop: f64 = 0.5 }
+        input x: [6, 8];
+        let a = x -> lstm(8, layers: 2, dropout: drop);
+        let b = x -> multi_head_attention(2, causal: true, dropout: drop);
+        let c = x -> transformer_encoder(2, layers: 1, feedforward: 8, dropout: drop);
+        output a, b, c;
+    }
+    let _lock = lock();
+    let net = DroppedConfig::new()
+        .init(&device().autodiff())
+        .expect("a valid configuration");
+    let run = |net: &Dropped, device: &Device| {
+        let (a, b, c) = net.forward(Tensor::ones([2, 6, 8], device));
+        [a, b, c].map(|output| numbers(&output.into_data()))
+    };
+    let training = device().autodiff();
+    for (first, second) in run(&net, &training).iter().zip(run(&net, &training)) {
+        assert_ne!(*first, second);
+    }
+    let net = net.valid();
+    assert_eq!(run(&net, &device()), run(&net, &device()));
 }

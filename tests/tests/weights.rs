@@ -10,6 +10,7 @@ use kiln::burn::nn::{InstanceNorm, InstanceNormConfig, PRelu, PReluConfig};
 use kiln::data::TensorData;
 use kiln::prelude::*;
 use kiln::weights::{Mismatch, Weights, WeightsError};
+use kiln_models::ResNet18Config;
 use kiln_tests::peers::data;
 use kiln_tests::{Folder, bits, deviation, device, lock, numbers};
 use serde_json::Value;
@@ -21,51 +22,6 @@ kiln::model! {
     let features = image -> conv: conv2d(2, kernel: 3) -> bn: batch_norm -> flatten;
     let scores = features -> norm: layer_norm -> fc: linear(classes);
     output scores;
-    loss cross_entropy;
-}
-
-kiln::model! {
-    /// torchvision's ResNet-18, sixteen times narrower, with its names.
-    pub struct ResNet18 { width: usize = 4, classes: usize = 10 }
-    input image: [3, 32, 32];
-    let stem = image -> conv1: conv2d(width, kernel: 7, stride: 2, padding: 3, bias: false)
-        -> bn1: batch_norm -> relu -> max_pool2d(3, stride: 2, padding: 1);
-    let features = stem
-        -> layer1: repeat 2 {
-            residual {
-                conv1: conv2d(width, kernel: 3, padding: 1, bias: false) -> bn1: batch_norm -> relu
-                -> conv2: conv2d(width, kernel: 3, padding: 1, bias: false) -> bn2: batch_norm
-            } -> relu
-        }
-        -> layer2: repeat i in 0..2 {
-            residual(project: downsample: {
-                conv2d(2 * width, kernel: 1, stride: if i == 0 { 2 } else { 1 }, bias: false) -> batch_norm
-            }) {
-                conv1: conv2d(2 * width, kernel: 3, stride: if i == 0 { 2 } else { 1 }, padding: 1, bias: false)
-                -> bn1: batch_norm -> relu
-                -> conv2: conv2d(2 * width, kernel: 3, padding: 1, bias: false) -> bn2: batch_norm
-            } -> relu
-        }
-        -> layer3: repeat i in 0..2 {
-            residual(project: downsample: {
-                conv2d(4 * width, kernel: 1, stride: if i == 0 { 2 } else { 1 }, bias: false) -> batch_norm
-            }) {
-                conv1: conv2d(4 * width, kernel: 3, stride: if i == 0 { 2 } else { 1 }, padding: 1, bias: false)
-                -> bn1: batch_norm -> relu
-                -> conv2: conv2d(4 * width, kernel: 3, padding: 1, bias: false) -> bn2: batch_norm
-            } -> relu
-        }
-        -> layer4: repeat i in 0..2 {
-            residual(project: downsample: {
-                conv2d(8 * width, kernel: 1, stride: if i == 0 { 2 } else { 1 }, bias: false) -> batch_norm
-            }) {
-                conv1: conv2d(8 * width, kernel: 3, stride: if i == 0 { 2 } else { 1 }, padding: 1, bias: false)
-                -> bn1: batch_norm -> relu
-                -> conv2: conv2d(8 * width, kernel: 3, padding: 1, bias: false) -> bn2: batch_norm
-            } -> relu
-        };
-    let logits = features -> global_avg_pool -> fc: linear(classes);
-    output logits;
     loss cross_entropy;
 }
 
@@ -120,16 +76,17 @@ fn mismatch(result: Result<Small, WeightsError>) -> (Mismatch, String) {
 fn a_resnet18_of_pytorchs_gives_its_numbers() {
     let _lock = lock();
     let (input, expected) = recorded("resnet18");
+    let config = ResNet18Config::new()
+        .with_size(32)
+        .with_width(4)
+        .with_classes(10);
     for name in ["resnet18.pt", "resnet18.safetensors"] {
-        let model = ResNet18Config::new()
-            .init(&device())
-            .expect("a valid configuration");
+        let model = config.init(&device()).expect("a valid configuration");
         let model = model
             .load_weights(path(name))
             .unwrap_or_else(|error| panic!("{error}"));
         let output = model.forward(Tensor::from_data(input.clone(), &device()));
         let off = deviation(&numbers(&output.into_data()), &expected);
-        println!("{name} is off by {off:e}");
         assert!(off <= 1e-5, "{name} is off by {off:e}");
     }
 }
@@ -147,7 +104,6 @@ fn a_transformer_encoder_of_pytorchs_gives_its_numbers() {
             .unwrap_or_else(|error| panic!("{error}"));
         let output = model.forward(Tensor::from_data(input.clone(), &device()));
         let off = deviation(&numbers(&output.into_data()), &expected);
-        println!("{name} is off by {off:e}");
         assert!(off <= 1e-5, "{name} is off by {off:e}");
     }
 }
