@@ -129,6 +129,21 @@ pub mod shadowed {
     }
 
     ::kiln::model! {
+        /// Every layer of sequences.
+        pub struct Heard { drop: f64 = 0.1 }
+        input tokens: int [any length];
+        input memory: [any elements, 3];
+        let x = tokens -> embedding(5, 4) -> position_embedding(9) -> sinusoidal_positions(base: 10)
+            -> class_token -> rotary_embedding(base: 10);
+        let y = x -> lstm(2, layers: 2, bidirectional: true, dropout: drop) -> gru(4, bias: false)
+            -> rnn(4, nonlinearity: relu) -> multi_head_attention(2, memory: memory, dropout: drop);
+        let z = y -> multi_head_attention(2, rotary: true, causal: true)
+            -> transformer_encoder(2, layers: 1, dropout: drop, activation: gelu, epsilon: 1e-3)
+            -> transformer_decoder(2, layers: 1, memory: y, feedforward: 8, norm: true);
+        output z;
+    }
+
+    ::kiln::model! {
         struct O;
         input self_: [3];
         let v1 = self_ -> linear(4) -> tanh;

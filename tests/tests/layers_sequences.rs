@@ -271,6 +271,35 @@ fn parameters_are_counted_and_conditions_are_left_to_init() {
 }
 
 #[test]
+fn multiply_adds_are_counted() {
+    kiln::model! {
+        struct Counted;
+        input x: [5, 3];
+        input m: [7, 2];
+        let a = x -> lstm(4, layers: 2, bidirectional: true);
+        let b = a -> multi_head_attention(2);
+        let c = b -> multi_head_attention(2, memory: m);
+        let y = c -> transformer_encoder(2, layers: 3, feedforward: 10);
+        output y;
+    }
+    let summary = CountedConfig::new()
+        .summary()
+        .expect("a valid configuration");
+    let found: Vec<_> = summary
+        .layers
+        .iter()
+        .map(|layer| layer.multiply_adds)
+        .collect();
+    // Rows of the weights times what they read, in both directions, for each step.
+    let lstm = 5 * 2 * 16 * ((3 + 4) + (8 + 4));
+    // Four maps of each element, then scores and sums of values for each pair of elements.
+    let own = 4 * 5 * 8 * 8 + 2 * 5 * 5 * 8;
+    let memory = 2 * 5 * 8 * 8 + 2 * 7 * 2 * 8 + 2 * 5 * 7 * 8;
+    let encoder = 3 * (own + 2 * 5 * 8 * 10);
+    assert_eq!(found, [lstm, own, memory, encoder].map(Some));
+}
+
+#[test]
 fn parameters_are_drawn_as_pytorch_draws_them() {
     kiln::model! {
         struct Drawn;
