@@ -440,3 +440,23 @@ fn every_path_of_an_expansion_is_absolute_or_the_declarations_own() {
         check(super::expand(declaration.parse().expect("tokens")), own);
     }
 }
+
+/// Prints how long the expansion of ResNet-50 takes; run it with `--release`.
+#[test]
+#[ignore = "a measurement"]
+fn expansion_time() {
+    let networks = include_str!("../../../models/src/resnet.rs");
+    let call: syn::ItemMacro =
+        syn::parse_str(&networks[networks.rfind("model! {").expect("one")..])
+            .expect("a declaration");
+    let mut times: Vec<_> = (0..50)
+        .map(|_| {
+            let start = std::time::Instant::now();
+            let tokens = super::expand(call.mac.tokens.clone());
+            assert!(!tokens.is_empty());
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    println!("ResNet-50: {:?} (first {:?})", times[25], times[49]);
+}
