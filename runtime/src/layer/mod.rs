@@ -20,15 +20,19 @@ mod attention;
 mod class_token;
 mod conv;
 mod embedding;
+mod group_norm;
 mod layer_norm;
 mod linear;
+mod local_response_norm;
 mod named;
+mod noise;
 mod norm;
 mod own;
 mod padding;
 mod pool;
 mod positions;
 mod recurrent;
+mod rms_norm;
 mod rotary;
 mod transformer;
 mod wrapped;
@@ -37,22 +41,36 @@ use burn::tensor::Tensor;
 
 use crate::kernel;
 
-pub use burn::nn::activation::{Sigmoid, Tanh};
+pub use burn::nn::activation::{
+    GLU, HardShrink, HardShrinkConfig, LogSigmoid, Mish, RRelu, RReluConfig, SiLU, Sigmoid,
+    SoftShrink, SoftShrinkConfig, Softplus, SoftplusConfig, Softsign, SwiGlu, SwiGluConfig, Tanh,
+    Tanhshrink, Threshold, ThresholdConfig, ThresholdedRelu, ThresholdedReluConfig,
+};
 pub use burn::nn::conv::Conv2dConfig;
 pub use burn::nn::pool::{AvgPool2dConfig, MaxPool2dConfig};
 pub use burn::nn::{
-    BatchNormConfig, Dropout, DropoutConfig, EmbeddingConfig, LinearConfig, PaddingConfig2d,
+    BatchNormConfig, Dropout, DropoutConfig, EmbeddingConfig, GaussianNoise, GaussianNoiseConfig,
+    LinearConfig, PaddingConfig2d,
 };
 
-pub use self::activation::Relu;
+pub use self::activation::{
+    Celu, CeluConfig, Elu, EluConfig, GeluTanh, Hardsigmoid, Hardswish, Hardtanh, HardtanhConfig,
+    LeakyRelu, LeakyReluConfig, LogSoftmax, PRelu, PReluConfig, Relu, Relu6, Selu, Softmin,
+};
 pub use self::attention::{
     CrossAttention, CrossAttentionConfig, MultiHeadAttention, MultiHeadAttentionConfig,
 };
 pub use self::class_token::{ClassToken, ClassTokenConfig};
 pub use self::conv::Conv2d;
 pub use self::embedding::Embedding;
+pub use self::group_norm::{GroupNorm, GroupNormConfig, InstanceNorm, InstanceNormConfig};
 pub use self::layer_norm::{LayerNorm, LayerNormConfig};
 pub use self::linear::Linear;
+pub use self::local_response_norm::{LocalResponseNorm, LocalResponseNormConfig};
+pub use self::noise::{
+    AlphaDropout, AlphaDropoutConfig, Dropout2d, Dropout2dConfig, StochasticDepth,
+    StochasticDepthConfig,
+};
 pub use self::norm::BatchNorm;
 pub use self::own::Layer;
 pub use self::pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
@@ -60,6 +78,7 @@ pub use self::positions::{
     PositionEmbedding, PositionEmbeddingConfig, SinusoidalPositions, SinusoidalPositionsConfig,
 };
 pub use self::recurrent::{Gru, GruConfig, Lstm, LstmConfig, Nonlinearity, Rnn, RnnConfig};
+pub use self::rms_norm::{RmsNorm, RmsNormConfig};
 pub use self::rotary::{RotaryEmbedding, RotaryEmbeddingConfig};
 pub use self::transformer::{
     Activation, TransformerDecoder, TransformerDecoderConfig, TransformerDecoderLayer,
