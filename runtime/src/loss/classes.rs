@@ -1,0 +1,89 @@
+//! Losses of scores against classes.
+
+use burn::nn::loss::{MultiMarginLossConfig, Reduction};
+use burn::tensor::{Int, Tensor};
+
+use crate::kernel;
+
+/// The mean cross entropy between scores and classes:
+/// `-(1/n) sum_i sum_c q_ic log softmax(output_i)_c` with
+/// `q_ic = (1 - label_smoothing) [c = target_i] + label_smoothing / classes`
+/// (Szegedy et al. 2016), as PyTorch's `CrossEntropyLoss`, but that the classes are the last dimension.
+///
+/// `output`: `[batch, .., classes]`, scores before a softmax; `target`: `[batch, ..]`, each below
+/// `classes`; `label_smoothing` in `[0, 1)`.
+///
+/// ```
+/// use kiln::{Tensor, Int};
+/// # let device = kiln::device::default_device()?;
+/// let output = Tensor::<2>::from_floats([[0.0, 0.0]], &device);
+/// let target = Tensor::<1, Int>::from_ints([1], &device);
+/// let loss: f32 = kiln::loss::cross_entropy(output, target, 0.0).into_scalar();
+/// assert!((loss - 2f32.ln()).abs() < 1e-6);
+/// # Ok::<(), kiln::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// If the shapes do not fit each other, or there is no such class.
+pub fn cross_entropy<const O: usize, const T: usize>(
+    output: Tensor<O>,
+    target: Tensor<T, Int>,
+    label_smoothing: f64,
+) -> Tensor<1> {
+    let (output, target) = flat(output, target);
+    kernel::cross_entropy(output, target, label_smoothing)
+}
+
+/// How many of the targets have the largest score. `output`: `[batch, .., classes]`, `target`:
+/// `[batch, ..]`; the result: `[1]`.
+///
+/// # Panics
+///
+/// If the shapes do not fit each other.
+pub fn correct<const O: usize, const T: usize>(
+    output: Tensor<O>,
+    target: Tensor<T, Int>,
+) -> Tensor<1, Int> {
+    let (output, target) = flat(output, target);
+    output
+        .argmax(1)
+        .squeeze_dim::<1>(1)
+        .equal(target)
+        .int()
+        .sum()
+}
+
+/// The mean hinge loss of the scores of the other classes:
+/// `(1/n) sum_i (1/classes) sum_(c ≠ target_i) max(0, margin - output_i,target_i + output_ic)^p`
+/// (Crammer and Singer 2001, with the sum in place of the largest), as PyTorch's `MultiMarginLoss`,
+/// but that the classes are the last dimension.
+///
+/// `output`: `[batch, .., classes]`; `target`: `[batch, ..]`, each below `classes`; `p` is 1 or 2.
+///
+/// # Panics
+///
+/// If `p` is another, `margin` is negative, the shapes do not fit each other, or there is no such
+/// class.
+pub fn multi_margin<const O: usize, const T: usize>(
+    output: Tensor<O>,
+    target: Tensor<T, Int>,
+    p: usize,
+    margin: f64,
+) -> Tensor<1> {
+    let (output, target) = flat(output, target);
+    let config = MultiMarginLossConfig::new()
+        .with_p(p as i32)
+        .with_margin(margin);
+    config.init().forward(output, target, Reduction::Mean)
+}
+
+/// `[batch, .., classes]` and `[batch, ..]` as `[n, classes]` and `[n]`.
+fn flat<const O: usize, const T: usize>(
+    output: Tensor<O>,
+    target: Tensor<T, Int>,
+) -> (Tensor<2>, Tensor<1, Int>) {
+    let classes = output.dims()[O - 1];
+    let n = target.shape().num_elements();
+    (output.reshape([n, classes]), target.reshape([n]))
+}

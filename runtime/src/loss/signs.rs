@@ -1,0 +1,42 @@
+//! Losses of a target that is 1 or -1: alike or unlike, one side or the other.
+
+use burn::nn::loss::{HingeEmbeddingLossConfig, Reduction};
+use burn::tensor::Tensor;
+use burn::tensor::activation::softplus;
+
+/// The mean over the batch of `1 - cos(left_i, right_i)` where `target_i` is 1, of
+/// `max(0, cos(left_i, right_i) - margin)` where it is -1, as PyTorch's `CosineEmbeddingLoss`, which adds
+/// 1e-12 to both squared lengths.
+///
+/// `left`, `right`: `[batch, n]`; `target`: `[batch]`; `margin` between -1 and 1.
+pub fn cosine_embedding(
+    left: Tensor<2>,
+    right: Tensor<2>,
+    target: Tensor<1>,
+    margin: f64,
+) -> Tensor<1> {
+    let dot = |a: &Tensor<2>, b: &Tensor<2>| (a.clone() * b.clone()).sum_dim(1).squeeze_dim::<1>(1);
+    let lengths = (dot(&left, &left) + 1e-12) * (dot(&right, &right) + 1e-12);
+    let cosine = dot(&left, &right) / lengths.sqrt();
+    let unlike = (cosine.clone() - margin).clamp_min(0.0);
+    let alike = target.greater_scalar(0.0);
+    unlike.mask_where(alike, -cosine + 1.0).mean()
+}
+
+/// The mean over the batch and all its numbers of `output_i`, a distance, where `target_i` is 1, of
+/// `max(0, margin - output_i)` where it is -1, as PyTorch's `HingeEmbeddingLoss`. Both of one shape,
+/// `[batch, ..]`.
+pub fn hinge_embedding<const D: usize>(
+    output: Tensor<D>,
+    target: Tensor<D>,
+    margin: f64,
+) -> Tensor<1> {
+    let config = HingeEmbeddingLossConfig::new().with_margin(margin);
+    config.init().forward(output, target, Reduction::Mean)
+}
+
+/// The mean of `log(1 + exp(-target_i output_i))` over the batch and all its numbers, the logistic
+/// loss of a target that is 1 or -1, as PyTorch's `SoftMarginLoss`. Both of one shape, `[batch, ..]`.
+pub fn soft_margin<const D: usize>(output: Tensor<D>, target: Tensor<D>) -> Tensor<1> {
+    softplus(-(target * output), 1.0).mean()
+}

@@ -1,0 +1,61 @@
+//! Losses of values against values.
+
+use burn::nn::loss::{MseLoss, Reduction};
+use burn::tensor::Tensor;
+
+/// The mean squared error over the batch and all its numbers:
+/// `(1/n) sum_i (output_i - target_i)^2`, as PyTorch's `MSELoss`. Both of one shape, `[batch, ..]`.
+pub fn mse<const D: usize>(output: Tensor<D>, target: Tensor<D>) -> Tensor<1> {
+    MseLoss::new().forward(output, target, Reduction::Mean)
+}
+
+/// The mean absolute error over the batch and all its numbers:
+/// `(1/n) sum_i |output_i - target_i|`, as PyTorch's `L1Loss`. Both of one shape, `[batch, ..]`.
+pub fn l1<const D: usize>(output: Tensor<D>, target: Tensor<D>) -> Tensor<1> {
+    (output - target).abs().mean()
+}
+
+/// The mean of `r²/2` where `r = |output_i - target_i|` is at most `delta`, and of
+/// `delta (r - delta/2)` beyond (Huber 1964), as PyTorch's `HuberLoss`. Both of one shape,
+/// `[batch, ..]`; `delta` is above 0.
+pub fn huber<const D: usize>(output: Tensor<D>, target: Tensor<D>, delta: f64) -> Tensor<1> {
+    let error = (output - target).abs();
+    // Both cases in one.
+    let near = error.clone().clamp_max(delta);
+    (near.clone() * (error - near * 0.5)).mean()
+}
+
+/// The mean of `r²/(2 beta)` where `r = |output_i - target_i|` is at most `beta`, and of
+/// `r - beta/2` beyond (Girshick 2015), as PyTorch's `SmoothL1Loss`: [`huber`] divided by `beta`. Both
+/// of one shape, `[batch, ..]`; `beta` is above 0.
+pub fn smooth_l1<const D: usize>(output: Tensor<D>, target: Tensor<D>, beta: f64) -> Tensor<1> {
+    huber(output, target, beta) / beta
+}
+
+/// The mean negative logarithm of the probability of counts under Poisson distributions, as PyTorch's
+/// `PoissonNLLLoss`: of `exp(output_i) - target_i output_i` where `log_input`, the output being the
+/// logarithm of the expected count, else of `output_i - target_i log(output_i + epsilon)`. With `full`
+/// also Stirling's approximation of the rest, `t log t - t + log(2πt)/2` for targets `t` above 1.
+///
+/// Both of one shape, `[batch, ..]`; targets are at least 0, and so are outputs without
+/// `log_input`.
+pub fn poisson_nll<const D: usize>(
+    output: Tensor<D>,
+    target: Tensor<D>,
+    log_input: bool,
+    full: bool,
+    epsilon: f64,
+) -> Tensor<1> {
+    let loss = if log_input {
+        output.clone().exp() - target.clone() * output
+    } else {
+        output.clone() - target.clone() * (output + epsilon).log()
+    };
+    if !full {
+        return loss.mean();
+    }
+    let few = target.clone().lower_equal_scalar(1.0);
+    let constant = 0.5 * std::f64::consts::TAU.ln();
+    let rest = (target.clone() + 0.5) * target.clone().log() - target + constant;
+    (loss + rest.mask_fill(few, 0.0)).mean()
+}
