@@ -252,8 +252,8 @@ impl Source for Trap {
     fn inputs(&self) -> Vec<Vec<usize>> {
         vec![vec![]]
     }
-    fn target(&self) -> Target {
-        Target::Values(vec![])
+    fn targets(&self) -> Vec<Target> {
+        vec![Target::Values(vec![])]
     }
     fn gather(&self, indices: &[usize]) -> Result<Examples, DataError> {
         self.gathered.fetch_add(1, Ordering::SeqCst);

@@ -168,7 +168,10 @@ fn data_with_more_classes_or_with_values_is_refused() {
     };
     assert_eq!(
         (expected, found),
-        (Target::Classes(10), Target::Classes(11))
+        (
+            vec![Target::Classes(10, Vec::new())],
+            vec![Target::Classes(11, Vec::new())]
+        )
     );
     let values = Table::values(pixels(), &[1, 8, 8], vec![0.0; 10], &[]).expect("it is whole");
     let error = refused(trainer().batch(5).fit(values));
@@ -286,8 +289,8 @@ impl Source for Ill {
         images().inputs()
     }
 
-    fn target(&self) -> Target {
-        images().target()
+    fn targets(&self) -> Vec<Target> {
+        images().targets()
     }
 
     fn gather(&self, indices: &[usize]) -> Result<Examples, DataError> {
@@ -405,8 +408,8 @@ fn one_micro_batch_with_a_nan_is_found_behind_which_whole_ones_come() {
         fn inputs(&self) -> Vec<Vec<usize>> {
             images().inputs()
         }
-        fn target(&self) -> Target {
-            images().target()
+        fn targets(&self) -> Vec<Target> {
+            images().targets()
         }
         fn gather(&self, indices: &[usize]) -> Result<Examples, DataError> {
             match self.0.fetch_add(1, Ordering::Relaxed) {

@@ -12,7 +12,7 @@ use super::{DataError, Examples, Pixels, Source, Target, labels::Labels};
 /// // Two images of one channel, 1 pixel high and 2 wide, of classes 1 and 0.
 /// let pixels = Pixels::new(vec![0, 255, 51, 102], [1, 1, 2])?;
 /// let images = Images::new(pixels, vec![1, 0], 2)?;
-/// assert_eq!(images.target(), Target::Classes(2));
+/// assert_eq!(images.targets(), [Target::Classes(2, vec![])]);
 ///
 /// let batch = images.gather(&[1, 0])?;
 /// assert_eq!(batch.inputs[0], TensorData::from([[[[0.2f32, 0.4]]], [[[0.0, 1.0]]]]));
@@ -111,8 +111,8 @@ impl Source for Images {
         vec![self.shape().to_vec()]
     }
 
-    fn target(&self) -> Target {
-        Target::Classes(self.classes())
+    fn targets(&self) -> Vec<Target> {
+        vec![Target::Classes(self.classes(), Vec::new())]
     }
 
     fn gather(&self, indices: &[usize]) -> Result<Examples, DataError> {

@@ -1,25 +1,106 @@
 //! What a data set is to the trainer: examples by index.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::{DataError, Subset, TensorData, split};
+use crate::model::Size;
 
 /// One batch in host memory. The leading dimension of every tensor is the batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Examples {
     /// One tensor per input of the network: `[batch, ..]`.
     pub inputs: Vec<TensorData>,
-    /// One tensor per target: `[batch]` of `i32` for classes, `[batch, ..]` of `f32` for values.
+    /// One tensor per target: `[batch, ..]`, of `i32` for classes, of `f32` for values.
     pub targets: Vec<TensorData>,
 }
 
-/// What the target of one example is.
+/// What a target of one example is. Its sizes are numbers where a data set holds it; a model may take
+/// any [`Size`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A class index below this number.
-    Classes(usize),
+pub enum Target<S = usize> {
+    /// A class index below this number at each place of this shape, the batch dimension left out.
+    /// Empty for one class per example.
+    Classes(usize, Vec<S>),
+    /// Class indices from 1 on that are to be spelled, as [`ctc`](crate::loss::ctc) has them: a
+    /// tensor `[longest]`, filled up with 0.
+    Sequence {
+        /// What the indices are below.
+        classes: usize,
+        /// How many there may be.
+        longest: S,
+    },
     /// A tensor of this shape, the batch dimension left out. Empty for one number per example.
-    Values(Vec<usize>),
+    Values(Vec<S>),
+}
+
+impl Target {
+    /// The shape of its tensor, the batch dimension left out.
+    fn shape(&self) -> Vec<usize> {
+        match self {
+            Target::Classes(_, shape) | Target::Values(shape) => shape.clone(),
+            Target::Sequence { longest, .. } => vec![*longest],
+        }
+    }
+
+    /// How many of its classes can be right or wrong in one example.
+    pub(crate) fn decisions(&self) -> usize {
+        match self {
+            Target::Classes(_, places) => places.iter().product(),
+            Target::Sequence { .. } | Target::Values(_) => 0,
+        }
+    }
+}
+
+impl Target<Size> {
+    /// Whether a model that compares with this can be given `found`.
+    pub(crate) fn takes(&self, found: &Target) -> bool {
+        let same = |shape: &[Size], found: &[usize]| {
+            shape.len() == found.len() && shape.iter().zip(found).all(|(a, b)| a.takes(*b))
+        };
+        match (self, found) {
+            (Target::Classes(most, places), Target::Classes(classes, found)) => {
+                classes <= most && same(places, found)
+            }
+            (
+                Target::Sequence {
+                    classes: most,
+                    longest,
+                },
+                Target::Sequence {
+                    classes,
+                    longest: found,
+                },
+            ) => classes <= most && longest.fixed().is_none_or(|longest| *found <= longest),
+            (Target::Values(shape), Target::Values(found)) => same(shape, found),
+            _ => false,
+        }
+    }
+}
+
+impl<S: fmt::Display> fmt::Display for Target<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |shape: &[S]| {
+            let sizes: Vec<_> = shape.iter().map(S::to_string).collect();
+            format!("[{}]", sizes.join(", "))
+        };
+        match self {
+            Target::Classes(classes, places) if places.is_empty() => {
+                write!(f, "one of {classes} classes")
+            }
+            Target::Classes(classes, places) => {
+                write!(
+                    f,
+                    "one of {classes} classes at each place of {}",
+                    shown(places)
+                )
+            }
+            Target::Sequence { classes, longest } => {
+                write!(f, "up to {longest} of {classes} classes in a row")
+            }
+            Target::Values(shape) => write!(f, "values of shape {}", shown(shape)),
+        }
+    }
 }
 
 /// A data set: examples that are reached by their index.
@@ -45,8 +126,8 @@ pub enum Target {
 ///     fn inputs(&self) -> Vec<Vec<usize>> {
 ///         vec![vec![1]]
 ///     }
-///     fn target(&self) -> Target {
-///         Target::Values(vec![1])
+///     fn targets(&self) -> Vec<Target> {
+///         vec![Target::Values(vec![1])]
 ///     }
 ///     fn gather(&self, indices: &[usize]) -> Result<Examples, DataError> {
 ///         if let Some(&index) = indices.iter().find(|&&i| i >= self.len()) {
@@ -77,8 +158,8 @@ pub trait Source: Send + Sync {
     /// The shape of each input of one example, the batch dimension left out.
     fn inputs(&self) -> Vec<Vec<usize>>;
 
-    /// What the target of one example is.
-    fn target(&self) -> Target;
+    /// What each target of one example is.
+    fn targets(&self) -> Vec<Target>;
 
     /// The examples at `indices`, in that order. An index may occur more than once.
     ///
@@ -121,21 +202,24 @@ pub(crate) fn checked(source: &dyn Source, indices: &[usize]) -> Result<Examples
         source.inputs().into_iter().map(batched).collect(),
         &examples.inputs,
     )?;
-    match source.target() {
-        Target::Values(shape) => same(vec![batched(shape)], &examples.targets)?,
-        Target::Classes(classes) => {
-            same(vec![batched(Vec::new())], &examples.targets)?;
-            for (label, &index) in examples.targets[0].iter::<i64>().zip(indices) {
-                match usize::try_from(label) {
-                    Ok(label) if label < classes => {}
-                    // What is negative is shown as what it wraps to: there is no such label.
-                    _ => {
-                        return Err(DataError::Label {
-                            index,
-                            label: label as usize,
-                            classes,
-                        });
-                    }
+    let targets = source.targets();
+    let shapes = targets.iter().map(Target::shape);
+    same(shapes.map(batched).collect(), &examples.targets)?;
+    for (target, tensor) in targets.iter().zip(&examples.targets) {
+        let (Target::Classes(classes, _) | Target::Sequence { classes, .. }) = *target else {
+            continue;
+        };
+        let per_example = tensor.num_elements() / indices.len().max(1);
+        for (place, label) in tensor.iter::<i64>().enumerate() {
+            match usize::try_from(label) {
+                Ok(label) if label < classes => {}
+                // What is negative is shown as what it wraps to: there is no such label.
+                _ => {
+                    return Err(DataError::Label {
+                        index: indices[place / per_example],
+                        label: label as usize,
+                        classes,
+                    });
                 }
             }
         }
@@ -153,8 +237,8 @@ macro_rules! forward {
             fn inputs(&self) -> Vec<Vec<usize>> {
                 (**self).inputs()
             }
-            fn target(&self) -> Target {
-                (**self).target()
+            fn targets(&self) -> Vec<Target> {
+                (**self).targets()
             }
             fn gather(&self, indices: &[usize]) -> Result<Examples, DataError> {
                 (**self).gather(indices)

@@ -57,8 +57,8 @@ impl<S: Source> Source for Subset<S> {
         self.source.inputs()
     }
 
-    fn target(&self) -> Target {
-        self.source.target()
+    fn targets(&self) -> Vec<Target> {
+        self.source.targets()
     }
 
     fn gather(&self, indices: &[usize]) -> Result<Examples, DataError> {

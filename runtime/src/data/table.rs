@@ -60,7 +60,7 @@ impl Table {
     /// use kiln::data::{Source, Table, Target};
     ///
     /// let table = Table::values(vec![0.0, 1.0, 2.0], &[1], vec![1.0, 3.0, 5.0], &[1])?;
-    /// assert_eq!((table.len(), table.target()), (3, Target::Values(vec![1])));
+    /// assert_eq!((table.len(), table.targets()), (3, vec![Target::Values(vec![1])]));
     /// # Ok::<(), kiln::data::DataError>(())
     /// ```
     pub fn values(
@@ -85,11 +85,11 @@ impl Source for Table {
         vec![self.features.shape().to_vec()]
     }
 
-    fn target(&self) -> Target {
-        match &self.targets {
-            Targets::Classes(labels) => Target::Classes(labels.classes()),
+    fn targets(&self) -> Vec<Target> {
+        vec![match &self.targets {
+            Targets::Classes(labels) => Target::Classes(labels.classes(), Vec::new()),
             Targets::Values(values) => Target::Values(values.shape().to_vec()),
-        }
+        }]
     }
 
     fn gather(&self, indices: &[usize]) -> Result<Examples, DataError> {

@@ -53,7 +53,8 @@ pub trait Model: Module + fmt::Display + 'static {
     /// The mean loss of a batch, as a tensor of one number.
     fn loss(&self, output: Self::Output, target: Self::Target) -> Tensor<1>;
 
-    /// How many examples of a batch are right; `None` where the loss knows no right or wrong.
+    /// How many of the classes that the loss compares with are right, of all the batch: one for each
+    /// example, or for each place of one. `None` where the loss knows no right or wrong.
     fn correct(&self, output: Self::Output, target: Self::Target) -> Option<Tensor<1, Int>>;
 
     /// Runs the network on a batch.
@@ -120,8 +121,8 @@ pub trait ModelConfig: Config + Clone + fmt::Debug + Send + Sync {
     /// The shape of each input of one example.
     fn inputs(&self) -> Vec<Vec<Size>>;
 
-    /// What the loss compares the output of one example with.
-    fn target(&self) -> Target;
+    /// What the losses compare the outputs of one example with, in the order of the losses.
+    fn targets(&self) -> Vec<Target<Size>>;
 
     /// Whether the examples of `source` are what this network takes.
     ///
@@ -136,10 +137,11 @@ pub trait ModelConfig: Config + Clone + fmt::Debug + Send + Sync {
         if expected.len() != found.len() || !expected.iter().zip(&found).all(takes) {
             return Err(MismatchError::Input { expected, found });
         }
-        match (self.target(), source.target()) {
-            (Target::Classes(classes), Target::Classes(found)) if found <= classes => Ok(()),
-            (Target::Values(expected), Target::Values(found)) if expected == found => Ok(()),
-            (expected, found) => Err(MismatchError::Target { expected, found }),
+        let (expected, found) = (self.targets(), source.targets());
+        if expected.len() == found.len() && expected.iter().zip(&found).all(|(e, f)| e.takes(f)) {
+            Ok(())
+        } else {
+            Err(MismatchError::Target { expected, found })
         }
     }
 }
@@ -181,13 +183,13 @@ pub enum MismatchError {
     #[error(
         "the model's loss compares with {}, the data set holds {}; \
          change the model's `output` or `loss`, or choose another data set",
-        target(.expected), target(.found)
+        targets(.expected), targets(.found)
     )]
     Target {
         /// The model's.
-        expected: Target,
+        expected: Vec<Target<Size>>,
         /// The data set's.
-        found: Target,
+        found: Vec<Target>,
     },
 }
 
@@ -196,11 +198,9 @@ fn shapes<S>(shapes: &[Vec<S>], shown: impl Fn(&[S]) -> String) -> String {
     shapes.join(" and ")
 }
 
-fn target(target: &Target) -> String {
-    match target {
-        Target::Classes(classes) => format!("one of {classes} classes"),
-        Target::Values(shape) => format!("values of shape {shape:?}"),
-    }
+fn targets<S: fmt::Display>(targets: &[Target<S>]) -> String {
+    let targets: Vec<_> = targets.iter().map(Target::to_string).collect();
+    targets.join(", and ")
 }
 
 /// A batch on the device.

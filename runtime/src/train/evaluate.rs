@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use crate::data::{Source, checked};
+use crate::data::{Source, Target, checked};
 use crate::model::{Batch, Model, ModelConfig};
 
 /// What a model comes to on a data set.
@@ -12,8 +12,8 @@ use crate::model::{Batch, Model, ModelConfig};
 pub struct Evaluation {
     /// The mean loss over the examples.
     pub loss: f64,
-    /// The share of examples that are right, in `0..=1`; `None` where the loss knows no right or
-    /// wrong.
+    /// The share of classes that are right, in `0..=1`, one for each example or for each place of
+    /// one; `None` where the loss knows no right or wrong.
     pub accuracy: Option<f64>,
 }
 
@@ -65,7 +65,8 @@ pub fn evaluate<M: Model>(
         .sum();
     let accuracy = (!right.is_empty()).then(|| {
         let right = Tensor::cat(right, 0).into_data();
-        right.iter::<i64>().sum::<i64>() as f64 / examples
+        let decisions: usize = source.targets().iter().map(Target::decisions).sum();
+        right.iter::<i64>().sum::<i64>() as f64 / (examples * decisions as f64)
     });
     Ok(Evaluation {
         loss: loss / examples,

@@ -138,7 +138,7 @@ impl Writer<'_> {
     }
 
     /// Says of the open dimensions that they are not known.
-    fn unknown_lengths(&self) -> TokenStream {
+    pub(super) fn unknown_lengths(&self) -> TokenStream {
         let anys = self.anys().into_iter();
         anys.map(|(variable, ..)| {
             quote!(let #variable = ::core::option::Option::<::core::primitive::i128>::None;)

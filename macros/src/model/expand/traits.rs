@@ -124,7 +124,7 @@ impl Writer<'_> {
         }
     }
 
-    fn target(&self) -> TokenStream {
+    fn targets(&self) -> TokenStream {
         let unknown = Shape::UNKNOWN;
         let shape = self
             .network
@@ -135,11 +135,11 @@ impl Writer<'_> {
             Some(Loss::CrossEntropy { .. }) => {
                 let classes = shape.0.as_ref().and_then(|dims| dims.first());
                 let classes = classes.map(Dim::usize_tokens);
-                quote!(::kiln::data::Target::Classes(#classes))
+                quote!(::std::vec![::kiln::data::Target::Classes(#classes, ::std::vec![])])
             }
             _ => {
-                let shape = shape.0.iter().flatten().map(Dim::usize_tokens);
-                quote!(::kiln::data::Target::Values(::std::vec![#(#shape),*]))
+                let shape = sizes(shape);
+                quote!(::std::vec![::kiln::data::Target::Values(#shape.to_vec())])
             }
         }
     }
@@ -176,7 +176,9 @@ impl Writer<'_> {
         let own_config = self.own_config();
         let observed = self.body(quote!(self.__run(input, observer)));
         let (loss, correct) = (self.body(loss), self.body(correct));
-        let target_of = self.body(self.target());
+        let unknown = self.unknown_lengths();
+        let targets = self.targets();
+        let targets = self.body(quote!(#unknown #targets));
         let inputs = self.body(quote!(self.__inputs()));
         let train = self.body(quote! {
             ::kiln::__private::train_step(self, batch, |loss, output, target| #make)
@@ -206,7 +208,11 @@ impl Writer<'_> {
                     #inputs
                 }
 
-                fn target(&self) -> ::kiln::data::Target { #target_of }
+                fn targets(
+                    &self,
+                ) -> ::std::vec::Vec<::kiln::data::Target<::kiln::model::Size>> {
+                    #targets
+                }
             }
 
             #[allow(unused_variables)]
