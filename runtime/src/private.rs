@@ -30,6 +30,11 @@ pub fn is_positive(value: f64) -> bool {
     value as f32 > 0.0 && (value as f32).is_finite()
 }
 
+/// Whether `value` is at least `low` and finite in single precision.
+pub fn is_finite(value: f64, low: f64) -> bool {
+    value >= low && (value as f32).is_finite()
+}
+
 /// What is wrong with a configuration.
 pub struct Problems {
     model: &'static str,

@@ -2,8 +2,7 @@
 
 Run: python tests/peers/points.py  (PyTorch 2.x, CPU, single precision); it writes points.json beside itself.
 
-A case of a layer is what it is in layers.py. A case of a loss is a network of dense layers with the loss:
-the input, the parameters by their path, the targets, the loss, and its gradients.
+Cases are what they are in layers.py; but the parameters of a loss of two outputs have whole paths.
 """
 
 import json
@@ -15,8 +14,7 @@ from torch.nn import functional
 
 torch.manual_seed(21)
 torch.use_deterministic_algorithms(True)
-LAYERS = {}
-LOSSES = {}
+CASES = {}
 NORMS = (nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.RMSNorm, nn.BatchNorm1d, nn.BatchNorm3d)
 
 
@@ -71,7 +69,7 @@ def layer(name, run, x, module=None, inference=False):
         buffers = {"running_mean": shown(module.running_mean), "running_var": shown(variance)}
     probe = rounded(*output.shape)
     (output * probe).sum().backward()
-    LAYERS[name] = {
+    CASES[name] = {
         "input": shown(x),
         "parameters": before,
         "output": shown(output),
@@ -157,7 +155,7 @@ activation("thresholded_relu", lambda x: functional.threshold(x, 1.0, 0.0), 1.0)
 activation("thresholded_relu_settings", lambda x: functional.threshold(x, 0.3, 0.0), 0.3)
 layer("glu_of_features", lambda x: functional.glu(x, -1), rounded(3, 6))
 for case in ("rrelu_inference", "rrelu_inference_settings"):
-    LAYERS[case]["inference"] = True
+    CASES[case]["inference"] = True
 
 
 class SwiGlu(nn.Module):
@@ -180,26 +178,25 @@ for name, bias in (("swiglu", False), ("swiglu_with_bias", True)):
 def loss(name, criterion, target, shape, scale=1.0, last=None, paths=("y",), untrained=False):
     """`criterion` is a function of what the networks at `paths` give, and of the target."""
     dense = {path: nn.Linear(shape[-1], 4) for path in paths}
-    if last is None:
-        module = nn.ModuleDict(dense)
-    else:
-        module = nn.ModuleDict({path: nn.Sequential(part, last) for path, part in dense.items()})
-    filled(module)
+    parts = {path: part if last is None else nn.Sequential(part, last) for path, part in dense.items()}
+    # The path of the only layer is implied.
+    module = filled(nn.ModuleDict(parts) if len(parts) > 1 else parts["y"])
     if untrained:
-        nn.init.zeros_(module["y"][0].weight)
-        nn.init.zeros_(module["y"][0].bias)
+        for parameter in module.parameters():
+            nn.init.zeros_(parameter)
     x = rounded(*shape, scale=scale).requires_grad_()
     before = values(module)
-    value = criterion(*[part(x) for part in module.values()], target)
+    value = criterion(*[part(x) for part in parts.values()], target)
     value.backward()
     integers = not target.is_floating_point()
-    LOSSES[name] = {
+    CASES[name] = {
         "input": shown(x),
         "parameters": before,
         "target": {"shape": list(target.shape), "data": target.flatten().tolist()} if integers else shown(target),
         "output": shown(value.reshape(1)),
         "input_gradient": shown(x.grad),
         "gradients": gradients(module),
+        "whole_paths": len(parts) > 1,
     }
 
 
@@ -268,13 +265,6 @@ loss("ctc_tight", ctc, spelled, (4, 4, 3), last=log_softmax)
 loss("ctc_untrained", ctc, spelled, (4, 6, 3), last=log_softmax, untrained=True)
 
 out = pathlib.Path(__file__).with_suffix(".json")
-
-
-def listed(cases):
-    return ",\n".join(f"{json.dumps(name)}: {json.dumps(case, separators=(',', ':'))}" for name, case in cases.items())
-
-
-out.write_text(
-    f'{{"torch": {json.dumps(torch.__version__)},\n"layers": {{\n{listed(LAYERS)}\n}},\n"losses": {{\n{listed(LOSSES)}\n}}}}\n'
-)
-print(f"{len(LAYERS)} layers, {len(LOSSES)} losses, {out.stat().st_size} bytes")
+cases = ",\n".join(f"{json.dumps(name)}: {json.dumps(case, separators=(',', ':'))}" for name, case in CASES.items())
+out.write_text(f'{{"torch": {json.dumps(torch.__version__)},\n"cases": {{\n{cases}\n}}}}\n')
+print(f"{len(CASES)} cases, {out.stat().st_size} bytes")

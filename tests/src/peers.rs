@@ -1,9 +1,9 @@
 //! What a peer recorded, and whether a declared network gives it.
 //!
 //! A file has one network per case, whose only layer with parameters is `y`: `inputs`, or `input` where
-//! there is one; `parameters` and `buffers` by their names in that layer; the `output`, and the
-//! gradients of `sum(output * probe)`, or of the loss: `input_gradients` or `input_gradient`, null
-//! where an input has none, and `gradients`.
+//! there is one; `parameters` and `buffers` by their names in that layer, or by whole paths where the
+//! case says so; the `output`, and the gradients of `sum(output * probe)`, or of the loss:
+//! `input_gradients` or `input_gradient`, null where an input has none, and `gradients`.
 
 use std::collections::BTreeMap;
 
@@ -79,12 +79,17 @@ pub fn data(recorded: &Value) -> TensorData {
     TensorData::new(data, shape)
 }
 
-/// The tensors by the path that they have in the network, whose layer is `y`; none where nothing
+/// The tensors under `what` of a case by the path that they have in the network; none where nothing
 /// was recorded.
-fn all(recorded: &Value) -> BTreeMap<String, TensorData> {
-    let tensors = recorded.as_object().into_iter().flatten();
+fn all(case: &Value, what: &str) -> BTreeMap<String, TensorData> {
+    let layer = if case["whole_paths"] == true {
+        ""
+    } else {
+        "y."
+    };
+    let tensors = case[what].as_object().into_iter().flatten();
     tensors
-        .map(|(name, tensor)| (format!("y.{name}"), data(tensor)))
+        .map(|(name, tensor)| (format!("{layer}{name}"), data(tensor)))
         .collect()
 }
 
@@ -151,7 +156,7 @@ fn network<C: ModelConfig>(config: &C, recorded: &Value) -> C::Model {
         .expect("the configuration is valid");
     let mut fill = Fill {
         path: Vec::new(),
-        tensors: all(&recorded["parameters"]),
+        tensors: all(recorded, "parameters"),
     };
     let model = model.map(&mut fill);
     assert!(
@@ -209,7 +214,7 @@ impl Cases {
         let expected = data(&recorded["output"]);
         // A layer without state gives the same in inference; one with state has cases of its own.
         let inference = recorded["inference"] == true;
-        let buffers = all(&recorded["buffers"]);
+        let buffers = all(recorded, "buffers");
         if inference || buffers.is_empty() {
             let output = Model::forward(&model.valid(), inputs(recorded, &device()));
             assert_close(
@@ -283,6 +288,6 @@ fn gradients_close<M: Model>(
             _ => assert_eq!(found, expected, "{case}: the input's gradient"),
         }
     }
-    let expected = all(&recorded["gradients"]);
+    let expected = all(recorded, "gradients");
     assert_all_close(case, &gradients(model, computed), &expected);
 }

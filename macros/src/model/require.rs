@@ -32,6 +32,11 @@ pub enum Range {
     Unit,
     /// above 0
     Positive,
+    /// at least 0
+    NotNegative,
+    /// `[-1, 1]`
+    Cosine,
+    Finite,
 }
 
 /// A piece of a message.
@@ -308,6 +313,11 @@ impl Condition {
                     Range::Share => quote!((0.0..1.0f64).contains(&#value)),
                     Range::Unit => quote!((0.0..=1.0f64).contains(&#value)),
                     Range::Positive => quote!(::kiln::__private::is_positive(#value)),
+                    Range::NotNegative => quote!(::kiln::__private::is_finite(#value, 0.0)),
+                    Range::Cosine => quote!((-1.0..=1.0f64).contains(&#value)),
+                    Range::Finite => {
+                        quote!(::kiln::__private::is_finite(#value, ::core::primitive::f64::MIN))
+                    }
                 }
             }
         }
@@ -320,6 +330,9 @@ impl Range {
             Range::Share => (0.0..1.0).contains(&value),
             Range::Unit => (0.0..=1.0).contains(&value),
             Range::Positive => value as f32 > 0.0 && (value as f32).is_finite(),
+            Range::NotNegative => value >= 0.0 && (value as f32).is_finite(),
+            Range::Cosine => (-1.0..=1.0).contains(&value),
+            Range::Finite => (value as f32).is_finite(),
         }
     }
 
@@ -328,6 +341,9 @@ impl Range {
             Range::Share => "at least 0 and below 1",
             Range::Unit => "between 0 and 1",
             Range::Positive => "above 0",
+            Range::NotNegative => "at least 0",
+            Range::Cosine => "between -1 and 1",
+            Range::Finite => "finite",
         }
     }
 }

@@ -1,18 +1,15 @@
-//! Dense layers, and dropout.
+//! Dense layers.
 
 use quote::quote;
 
-use super::{Dim, Layer, Made, P, Range, Rule, layer, numbers};
+use super::{Dim, Layer, Made, P, Rule, layer, numbers};
 
-pub const LAYERS: &[Layer] = &[
-    layer(
-        "linear",
-        &[P::required("out"), P::optional("bias")],
-        1,
-        linear,
-    ),
-    layer("dropout", &[P::required("p")], 1, dropout),
-];
+pub const LAYERS: &[Layer] = &[layer(
+    "linear",
+    &[P::required("out"), P::optional("bias")],
+    1,
+    linear,
+)];
 
 fn linear(rule: &mut Rule) -> Made {
     let out = rule.size("out", None);
@@ -28,11 +25,4 @@ fn linear(rule: &mut Rule) -> Made {
     Made::new(output, quote!(Linear), init)
         .params(features.add(&Dim::of(bias.into())).mul(&out))
         .multiply_adds(multiply_adds)
-}
-
-fn dropout(rule: &mut Rule) -> Made {
-    let p = rule.real("p", Range::Share);
-    let nothing = rule.args.value("p").and_then(|value| value.expr()?.real()) == Some(0.0);
-    let init = quote!(::kiln::layer::DropoutConfig::new(#p).init());
-    Made::new(rule.input.clone(), quote!(Dropout), init).idle(nothing, "it drops nothing")
 }

@@ -5,6 +5,7 @@ mod activation;
 mod attention;
 mod conv;
 mod dense;
+mod noise;
 mod norm;
 mod pool;
 mod recurrent;
@@ -78,6 +79,7 @@ const fn layer(
 /// Every layer by family; names and parameter names are PyTorch's and Burn's.
 const FAMILIES: &[&[Layer]] = &[
     dense::LAYERS,
+    noise::LAYERS,
     conv::LAYERS,
     pool::LAYERS,
     norm::LAYERS,
