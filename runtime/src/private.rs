@@ -9,7 +9,7 @@ pub use serde;
 use std::fmt;
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 use crate::layer::Layer;
 pub use crate::model::repeated::Rest;
@@ -236,6 +236,16 @@ pub fn infer_step<M: Model, T>(
     let output = model.forward(batch.input);
     let loss = model.loss(output.clone(), batch.target.clone());
     item(loss, output, batch.target)
+}
+
+/// Burn's classification output, which is one row of scores per class that is compared.
+pub fn classification<const O: usize, const T: usize>(
+    loss: Tensor<1>,
+    output: Tensor<O>,
+    target: Tensor<T, Int>,
+) -> ClassificationOutput {
+    let (output, target) = crate::loss::flat(output, target);
+    ClassificationOutput::new(loss, output, target)
 }
 
 /// Burn's regression output, which is one row per example.

@@ -9,6 +9,14 @@ use kiln_tests::peers::Cases;
 
 static CASES: LazyLock<Cases> = LazyLock::new(|| Cases::read(include_str!("../peers/points.json")));
 
+#[test]
+fn every_recorded_case_is_compared() {
+    let tests = include_str!("layers_points.rs");
+    for case in CASES.names() {
+        assert!(tests.contains(&format!("    {case}: ")), "{case}");
+    }
+}
+
 /// Declares one network per recorded case, and tests it.
 macro_rules! layers {
     ($($case:ident: $input:tt -> $($layer:ident $(($($args:tt)*))?)->+;)*) => {
@@ -86,4 +94,79 @@ layers! {
     threshold: [2, 4, 3] -> threshold(0.5, -2.0);
     thresholded_relu: [2, 4, 3] -> thresholded_relu;
     thresholded_relu_settings: [2, 4, 3] -> thresholded_relu(alpha: 0.3);
+}
+
+/// The same for losses, each behind a dense layer and what stands behind it.
+macro_rules! losses {
+    ($($case:ident: $input:tt $(-> $layer:ident)*, $loss:ident $(($($args:tt)*))?;)*) => {$(
+        mod $case {
+            kiln::model! {
+                pub struct Net;
+                input x: $input;
+                let y = x -> linear(4) $(-> $layer)*;
+                output y;
+                loss $loss $(($($args)*))?;
+            }
+
+            #[test]
+            fn gives_pytorchs_numbers() {
+                super::CASES.loss(stringify!($case), &NetConfig::new());
+            }
+        }
+    )*};
+}
+
+losses! {
+    cross_entropy_of_rows: [3, 3], cross_entropy;
+    cross_entropy_of_rows_smoothed: [3, 3], cross_entropy(label_smoothing: 0.2);
+    binary_cross_entropy: [3] -> sigmoid, binary_cross_entropy;
+    binary_cross_entropy_far_off: [3] -> sigmoid, binary_cross_entropy;
+    binary_cross_entropy_with_logits: [3], binary_cross_entropy_with_logits;
+    binary_cross_entropy_with_logits_far_off: [3], binary_cross_entropy_with_logits;
+    l1: [3], l1;
+    huber: [3], huber;
+    huber_settings: [3], huber(delta: 0.3);
+    smooth_l1: [3], smooth_l1;
+    smooth_l1_settings: [3], smooth_l1(beta: 0.3);
+    kl_divergence: [3] -> log_softmax, kl_divergence;
+    poisson_nll: [3], poisson_nll;
+    poisson_nll_full: [3], poisson_nll(full: true);
+    poisson_nll_of_counts: [3] -> softplus, poisson_nll(log_input: false, epsilon: 1e-3);
+    soft_margin: [3], soft_margin;
+    soft_margin_far_off: [3], soft_margin;
+    multi_margin: [3], multi_margin;
+    multi_margin_settings: [3], multi_margin(p: 2, margin: 0.4);
+    multi_margin_of_rows: [3, 3], multi_margin;
+    hinge_embedding: [3], hinge_embedding;
+    hinge_embedding_settings: [3], hinge_embedding(margin: 0.3);
+    ctc: [6, 3] -> log_softmax, ctc;
+    ctc_far_off: [6, 3] -> log_softmax, ctc;
+    ctc_tight: [4, 3] -> log_softmax, ctc;
+    ctc_untrained: [6, 3] -> log_softmax, ctc;
+}
+
+/// The same for a loss that compares two outputs.
+macro_rules! pairs {
+    ($($case:ident: $loss:ident $args:tt;)*) => {$(
+        mod $case {
+            kiln::model! {
+                pub struct Net;
+                input x: [3];
+                let left = x -> linear(4);
+                let right = x -> linear(4);
+                output left, right;
+                loss $loss $args;
+            }
+
+            #[test]
+            fn gives_pytorchs_numbers() {
+                super::CASES.loss(stringify!($case), &NetConfig::new());
+            }
+        }
+    )*};
+}
+
+pairs! {
+    cosine_embedding: cosine_embedding(left, right);
+    cosine_embedding_settings: cosine_embedding(left, right, margin: 0.2);
 }

@@ -9,7 +9,7 @@ use super::ir::{FieldKind, Network};
 use super::parse::{Declaration, Label, Source, SourceKind, Statement, Step, StepKind};
 use crate::report::Report;
 use crate::suggest;
-use crate::syntax::{self, Call, Head};
+use crate::syntax::{self, Head};
 
 /// A struct as a declaration.
 pub struct Struct {
@@ -123,8 +123,7 @@ fn settings(attrs: &[Attribute], name: &Ident, report: &Report) -> Option<[Optio
                     input = Some(Statement::input(name, tokens)?);
                 }
                 "loss" => {
-                    let call = Call::parse(tokens, report)?;
-                    loss = Some(Statement::Loss { keyword: key, call });
+                    loss = Some(Statement::loss(key, tokens, report)?);
                 }
                 word => {
                     let hint = suggest::hint(word, "it has", KEYS);

@@ -18,7 +18,8 @@ pub struct Network {
     /// The model itself first, then the bodies of its `repeat`s.
     pub blocks: Vec<Block>,
     pub outputs: Vec<Output>,
-    pub loss: Option<Loss>,
+    /// What is minimised: their sum. None for a network that is only a layer of others.
+    pub losses: Vec<Loss>,
     /// What only the hyper-parameters' values can decide: left to `init`.
     pub checks: Vec<Check>,
     /// What only the tensors that arrive can decide: left to `forward`.
@@ -158,8 +159,25 @@ pub struct Row {
     pub multiply_adds: Dim,
 }
 
-/// What is minimised.
-pub enum Loss {
-    CrossEntropy { label_smoothing: Option<Expr> },
-    Mse,
+/// A loss of one output or more, as a function of `kiln::loss`.
+pub struct Loss {
+    pub weight: Option<Expr>,
+    pub function: &'static str,
+    /// The outputs, by their places.
+    pub outputs: Vec<usize>,
+    pub target: Target,
+    /// What stands behind the target.
+    pub settings: Vec<Setting>,
+}
+
+pub enum Setting {
+    Real(Expr),
+    Written(TokenStream),
+}
+
+/// What a loss compares with.
+pub enum Target {
+    Classes { classes: Dim, places: Shape },
+    Sequence { classes: Dim, longest: Dim },
+    Values(Shape),
 }

@@ -33,8 +33,8 @@ pub enum Statement {
     },
     /// `output name, name;`
     Output { names: Vec<Ident> },
-    /// `loss call;`
-    Loss { keyword: Ident, call: Call },
+    /// `loss call + 0.5 * call;`
+    Loss { keyword: Ident, terms: Vec<Term> },
     /// What was to declare `name`, but could not be read. Uses of the name are no mistakes.
     Unread { name: Ident },
 }
@@ -56,6 +56,12 @@ pub enum SourceKind {
     },
     /// `(a -> step)`
     Chain(Box<Source>, Vec<Step>),
+}
+
+/// A loss, with its weight in the sum of several.
+pub struct Term {
+    pub weight: Option<Expr>,
+    pub call: Call,
 }
 
 /// What joins two values element by element.
@@ -154,6 +160,24 @@ pub fn parse(input: ParseStream, report: &Report) -> syn::Result<Declaration> {
     })
 }
 
+impl Term {
+    fn parse(input: ParseStream, report: &Report) -> syn::Result<Term> {
+        let is_loss = input.peek(syn::Ident) && !input.peek2(Token![*]);
+        let weight = if is_loss {
+            None
+        } else {
+            let weight = Expr::parse_factor(input)?;
+            if !input.peek(Token![*]) {
+                return Err(input.error("expected `*` and a loss behind its weight"));
+            }
+            input.parse::<Token![*]>()?;
+            Some(weight)
+        };
+        let call = Call::parse(input, report)?;
+        Ok(Term { weight, call })
+    }
+}
+
 impl Statement {
     /// The name that the statement here is to declare, however broken the rest of it is.
     fn declared(input: ParseStream) -> Option<Ident> {
@@ -183,12 +207,22 @@ impl Statement {
         match meant {
             "input" => Statement::parse_input(input),
             "output" => Statement::parse_output(input),
-            "loss" => Ok(Statement::Loss {
-                keyword,
-                call: Call::parse(input, report)?,
-            }),
+            "loss" => Statement::loss(keyword, input, report),
             _ => Statement::parse_let(input, report),
         }
+    }
+
+    /// The losses that stand here, with their weights.
+    pub fn loss(keyword: Ident, input: ParseStream, report: &Report) -> syn::Result<Statement> {
+        let mut terms = vec![Term::parse(input, report)?];
+        while input.peek(Token![+]) {
+            input.parse::<Token![+]>()?;
+            terms.push(Term::parse(input, report)?);
+        }
+        if input.peek(Token![*]) {
+            return Err(input.error("the weight of a loss goes before it: `0.5 * mse`"));
+        }
+        Ok(Statement::Loss { keyword, terms })
     }
 
     fn parse_input(input: ParseStream) -> syn::Result<Statement> {

@@ -85,6 +85,11 @@ impl Expr {
         sum(input, 0)
     }
 
+    /// A number, a name, or what stands in parentheses.
+    pub fn parse_factor(input: ParseStream) -> syn::Result<Expr> {
+        atom(input, 0)
+    }
+
     /// The word that this expression is, if it is one word.
     pub fn word(&self) -> Option<&Ident> {
         match &self.node {

@@ -79,7 +79,7 @@ pub fn multi_margin<const O: usize, const T: usize>(
 }
 
 /// `[batch, .., classes]` and `[batch, ..]` as `[n, classes]` and `[n]`.
-fn flat<const O: usize, const T: usize>(
+pub fn flat<const O: usize, const T: usize>(
     output: Tensor<O>,
     target: Tensor<T, Int>,
 ) -> (Tensor<2>, Tensor<1, Int>) {

@@ -9,6 +9,7 @@ mod probabilities;
 mod signs;
 mod values;
 
+pub(crate) use classes::flat;
 pub use classes::{correct, cross_entropy, multi_margin};
 pub use ctc::ctc;
 pub use probabilities::{binary_cross_entropy, binary_cross_entropy_with_logits, kl_divergence};

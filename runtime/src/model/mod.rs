@@ -6,6 +6,7 @@ mod path;
 #[doc(hidden)]
 pub mod repeated;
 mod size;
+mod step;
 mod store;
 mod summary;
 
@@ -21,6 +22,7 @@ use crate::data::{DataError, Source, Target};
 pub use observe::{Observe, first_non_finite};
 pub use size::Size;
 pub(crate) use size::shown;
+pub use step::LossOutput;
 pub use store::StoreError;
 #[doc(hidden)]
 pub use summary::Node;

@@ -13,11 +13,11 @@ use self::chain::Shared;
 use super::dim::{Dim, Shape};
 use super::ir::{Block, Field, FieldKind, Network, Op, OpKind, Output, OwnLayer, Var};
 use super::loss;
-use super::parse::{Declaration, Statement};
+use super::parse::{Declaration, Statement, Term};
 use super::paths;
 use super::require::{Checks, Condition, message};
 use crate::report::{Pos, Report};
-use crate::syntax::{Call, Head, HyperType};
+use crate::syntax::{Head, HyperType};
 
 /// No network of today has more parameters; a configuration that asks for more has a slip in it.
 const MOST_PARAMETERS: i128 = 1 << 40;
@@ -146,7 +146,7 @@ pub fn check(declaration: Declaration, derived: bool, report: &Report) -> Networ
     lowering.derived = derived;
     let mut inputs = Vec::new();
     let mut outputs: Vec<Output> = Vec::new();
-    let mut loss: Option<&Call> = None;
+    let mut losses: Option<&[Term]> = None;
     let mut closed = false;
     for statement in &statements {
         if declared(statement).is_some() {
@@ -195,10 +195,13 @@ pub fn check(declaration: Declaration, derived: bool, report: &Report) -> Networ
                     });
                 }
             }
-            Statement::Loss { keyword, .. } if loss.is_some() => {
-                report.error(keyword, "a model has one `loss`; this is the second");
+            Statement::Loss { keyword, .. } if losses.is_some() => {
+                report.error(
+                    keyword,
+                    "a model has one `loss`; add the second one to it: `loss mse(a) + mse(b)`",
+                );
             }
-            Statement::Loss { call, .. } => loss = Some(call),
+            Statement::Loss { terms, .. } => losses = Some(terms),
             Statement::Unread { name } => lowering.declare(name, Flow::UNKNOWN, false),
         }
     }
@@ -221,7 +224,7 @@ pub fn check(declaration: Declaration, derived: bool, report: &Report) -> Networ
         }
     }
     lowering.unused();
-    let loss = loss.and_then(|call| loss::loss(call, &outputs, &mut lowering.checks));
+    let losses = loss::losses(losses.unwrap_or(&[]), &outputs, &mut lowering.checks);
     paths::tell_apart(&lowering.blocks, &lowering.doubled, report);
     let total = message![
         "the model may have at most 2^40 parameters, found ",
@@ -245,7 +248,7 @@ pub fn check(declaration: Declaration, derived: bool, report: &Report) -> Networ
         inputs,
         blocks,
         outputs,
-        loss,
+        losses,
         checks: left,
         late,
         own,

@@ -1,20 +1,20 @@
 //! The traits: Kiln's `Layer` and `Model`, and Burn's steps.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
 
 use super::{Writer, sizes, tuple};
-use crate::model::dim::{Dim, Shape};
-use crate::model::ir::Loss;
+use crate::model::dim::Shape;
+use crate::model::ir::{Loss, Setting, Target};
+use crate::syntax::Expr;
 
 impl Writer<'_> {
     pub(super) fn traits(&self) -> TokenStream {
         let name = &self.network.head.name;
         let own_config = self.own_config();
         let layer = self.layer();
-        let model = self.network.loss.as_ref().map(|loss| self.model(loss));
-        // Behind a mistake nothing is said of a loss that could not be read.
-        let model = model.or_else(|| self.outline.then(|| self.model(&Loss::Mse)));
+        // Behind a mistake there may have been a loss that could not be read.
+        let model = (!self.network.losses.is_empty() || self.outline).then(|| self.model());
         quote! {
             impl ::core::fmt::Display for #name {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -124,58 +124,160 @@ impl Writer<'_> {
         }
     }
 
-    fn targets(&self) -> TokenStream {
-        let unknown = Shape::UNKNOWN;
-        let shape = self
-            .network
-            .outputs
-            .first()
-            .map_or(&unknown, |output| &output.shape);
-        match &self.network.loss {
-            Some(Loss::CrossEntropy { .. }) => {
-                let classes = shape.0.as_ref().and_then(|dims| dims.first());
-                let classes = classes.map(Dim::usize_tokens);
-                quote!(::std::vec![::kiln::data::Target::Classes(#classes, ::std::vec![])])
+    /// The type of each target's tensor.
+    fn target_types(&self) -> Vec<TokenStream> {
+        let types = self.network.losses.iter().map(|loss| match &loss.target {
+            Target::Classes { places, .. } => {
+                let rank = places.rank().unwrap_or(1);
+                quote!(::kiln::Tensor<#rank, ::kiln::Int>)
             }
-            _ => {
-                let shape = sizes(shape);
-                quote!(::std::vec![::kiln::data::Target::Values(#shape.to_vec())])
+            Target::Sequence { .. } => quote!(::kiln::Tensor<2, ::kiln::Int>),
+            Target::Values(shape) => {
+                let rank = shape.rank().unwrap_or(2);
+                quote!(::kiln::Tensor<#rank>)
             }
+        });
+        let types: Vec<_> = types.collect();
+        // Where no loss could be read.
+        if types.is_empty() {
+            self.output_types()
+        } else {
+            types
         }
     }
 
-    fn model(&self, loss: &Loss) -> TokenStream {
-        let (name, config) = (&self.network.head.name, self.config_name());
-        let [input, output] = [self.input_types(), self.output_types()].map(|types| tuple(&types));
-        let (target, step, make, loss, correct) = match loss {
-            Loss::CrossEntropy { label_smoothing } => {
-                let smoothing = match label_smoothing {
-                    Some(expr) => expr.float_tokens(&self.network.head, &self.own_config()),
-                    None => quote!(0.0),
-                };
-                (
-                    quote!(::kiln::Tensor<1, ::kiln::Int>),
-                    quote!(::kiln::__private::ClassificationOutput),
-                    quote!(::kiln::__private::ClassificationOutput::new(
-                        loss, output, target
-                    )),
-                    quote!(::kiln::loss::cross_entropy(output, target, #smoothing)),
-                    quote!(::core::option::Option::Some(::kiln::loss::correct(
-                        output, target
-                    ))),
-                )
+    fn targets(&self) -> TokenStream {
+        let targets = self.network.losses.iter().map(|loss| match &loss.target {
+            Target::Classes { classes, places } => {
+                let (classes, places) = (classes.usize_tokens(), sizes(places));
+                quote!(::kiln::data::Target::Classes(#classes, #places.to_vec()))
             }
-            Loss::Mse => (
-                output.clone(),
-                quote!(::kiln::__private::RegressionOutput),
-                quote!(::kiln::__private::regression(loss, output, target)),
-                quote!(::kiln::loss::mse(output, target)),
-                quote!(::core::option::Option::None),
-            ),
+            Target::Sequence { classes, longest } => {
+                let classes = classes.usize_tokens();
+                let longest = sizes(&Shape::of(vec![longest.clone()]));
+                quote!(::kiln::data::Target::Sequence { classes: #classes, longest: #longest[0] })
+            }
+            Target::Values(shape) => {
+                let shape = sizes(shape);
+                quote!(::kiln::data::Target::Values(#shape.to_vec()))
+            }
+        });
+        quote!(::std::vec![#(#targets),*])
+    }
+
+    /// Takes outputs and targets apart, those that `losses` use.
+    fn apart(&self, losses: &[usize]) -> TokenStream {
+        let all = &self.network.losses;
+        let outputs = losses.iter().flat_map(|loss| &all[*loss].outputs).copied();
+        let outputs: Vec<_> = outputs.collect();
+        let part = |name: &str, count: usize, used: &[usize]| {
+            let parts = (0..count).map(|index| match used.contains(&index) {
+                true => Some(numbered(name, index)),
+                false => None,
+            });
+            let parts = parts.map(|part| part.map_or(quote!(_), |part| quote!(#part)));
+            tuple(&parts.collect::<Vec<_>>())
         };
+        let output = part("output", self.network.outputs.len(), &outputs);
+        let target = part("target", all.len(), losses);
+        quote!(let #output = output; let #target = target;)
+    }
+
+    /// The sum of `of` each of these losses, by its outputs and its target.
+    fn sum(
+        &self,
+        losses: &[usize],
+        of: impl Fn(&Loss, &[TokenStream], Ident) -> TokenStream,
+    ) -> TokenStream {
+        let all = &self.network.losses;
+        let mut later: Vec<_> = losses
+            .iter()
+            .rev()
+            .flat_map(|loss| all[*loss].outputs.iter().rev())
+            .collect();
+        let terms = losses.iter().map(|index| {
+            let loss = &all[*index];
+            let outputs = loss.outputs.iter().map(|output| {
+                later.pop();
+                let name = numbered("output", *output);
+                match later.contains(&output) {
+                    true => quote!(::core::clone::Clone::clone(&#name)),
+                    false => quote!(#name),
+                }
+            });
+            let outputs: Vec<_> = outputs.collect();
+            of(loss, &outputs, numbered("target", *index))
+        });
+        let sum = terms.reduce(|sum, term| quote!(#sum.add(#term)));
+        let apart = self.apart(losses);
+        quote!(#apart #sum)
+    }
+
+    fn loss(&self) -> TokenStream {
+        let all: Vec<_> = (0..self.network.losses.len()).collect();
+        let real = |expr: &Expr| expr.float_tokens(&self.network.head, &self.own_config());
+        self.sum(&all, |loss, outputs, target| {
+            let function = Ident::new(loss.function, Span::call_site());
+            let settings = loss.settings.iter().map(|setting| match setting {
+                Setting::Real(expr) => real(expr),
+                Setting::Written(tokens) => tokens.clone(),
+            });
+            let weight = loss.weight.as_ref().map(|weight| {
+                let weight = real(weight);
+                quote!(.mul_scalar(#weight))
+            });
+            quote!(::kiln::loss::#function(#(#outputs,)* #target #(, #settings)*) #weight)
+        })
+    }
+
+    fn correct(&self) -> TokenStream {
+        let losses = self.network.losses.iter().enumerate();
+        let classes = losses.filter(|(_, loss)| matches!(loss.target, Target::Classes { .. }));
+        let classes: Vec<_> = classes.map(|(index, _)| index).collect();
+        if classes.is_empty() {
+            return quote!(::core::option::Option::None);
+        }
+        let sum = self.sum(
+            &classes,
+            |_, outputs, target| quote!(::kiln::loss::correct(#(#outputs,)* #target)),
+        );
+        quote!(::core::option::Option::Some({ #sum }))
+    }
+
+    /// What a step of Burn's learner gives, and how it is made of loss, output and target.
+    fn step(&self) -> (TokenStream, TokenStream) {
+        let made = match self.network.losses.as_slice() {
+            [
+                Loss {
+                    outputs, target, ..
+                },
+            ] if outputs.len() == 1 => match target {
+                Target::Classes { .. } => Some(("ClassificationOutput", "classification")),
+                Target::Values(_) => Some(("RegressionOutput", "regression")),
+                Target::Sequence { .. } => None,
+            },
+            _ => None,
+        };
+        let Some((ty, function)) = made else {
+            let make = quote!(::kiln::model::LossOutput { loss });
+            return (quote!(::kiln::model::LossOutput), make);
+        };
+        let [ty, function] = [ty, function].map(|name| Ident::new(name, Span::call_site()));
+        let output = numbered("output", self.network.losses[0].outputs[0]);
+        let (apart, target) = (self.apart(&[0]), numbered("target", 0));
+        let make = quote!({ #apart ::kiln::__private::#function(loss, #output, #target) });
+        (quote!(::kiln::__private::#ty), make)
+    }
+
+    fn model(&self) -> TokenStream {
+        let (name, config) = (&self.network.head.name, self.config_name());
+        let [input, output, target] =
+            [self.input_types(), self.output_types(), self.target_types()]
+                .map(|types| tuple(&types));
+        let (step, make) = self.step();
         let own_config = self.own_config();
         let observed = self.body(quote!(self.__run(input, observer)));
-        let (loss, correct) = (self.body(loss), self.body(correct));
+        let (loss, correct) = (self.body(self.loss()), self.body(self.correct()));
         let unknown = self.unknown_lengths();
         let targets = self.targets();
         let targets = self.body(quote!(#unknown #targets));
@@ -266,4 +368,9 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+/// A variable of the expansion.
+fn numbered(name: &str, index: usize) -> Ident {
+    format_ident!("{name}{index}", span = Span::mixed_site())
 }
