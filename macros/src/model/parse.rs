@@ -171,6 +171,10 @@ impl Term {
                 return Err(input.error("expected `*` and a loss behind its weight"));
             }
             input.parse::<Token![*]>()?;
+            if !input.peek(syn::Ident) {
+                let message = "expected a loss here; its weight goes before it: `0.5 * mse`";
+                return Err(input.error(message));
+            }
             Some(weight)
         };
         let call = Call::parse(input, report)?;
@@ -220,7 +224,7 @@ impl Statement {
             terms.push(Term::parse(input, report)?);
         }
         if input.peek(Token![*]) {
-            return Err(input.error("the weight of a loss goes before it: `0.5 * mse`"));
+            return Err(input.error("the weight of a loss goes before it: `0.5 * mse(y)`"));
         }
         Ok(Statement::Loss { keyword, terms })
     }
