@@ -139,10 +139,18 @@ const LOSSES: &[Entry] = &[
     },
 ];
 
+/// How many targets a batch may have (`Upload`).
+const MOST: usize = 8;
+
 /// The losses that `terms` name, and what they need of the outputs.
 pub fn losses(terms: &[Term], outputs: &[Output], checks: &mut Checks) -> Vec<Loss> {
-    let each = terms.iter().filter_map(|term| loss(term, outputs, checks));
-    each.collect()
+    if let Some(Term { call, .. }) = terms.get(MOST) {
+        let message = format!("a model has at most {MOST} losses; leave this out");
+        checks.report.error(&call.name, message);
+    }
+    let each = terms.iter().take(MOST);
+    each.filter_map(|term| loss(term, outputs, checks))
+        .collect()
 }
 
 fn loss(term: &Term, outputs: &[Output], checks: &mut Checks) -> Option<Loss> {
@@ -325,7 +333,8 @@ impl Rule<'_, '_> {
         if let Some(last) = self.last_of(CHANNELS_FIRST).filter(|_| !places.is_empty()) {
             let message = format!(
                 "`{}` needs scores [.., classes], the classes last; the output `{name}` is {shape}, \
-                 and `{last}` gives its channels first; put `flatten` before its last `linear`",
+                 and `{last}` gives its channels first; put `flatten` before its last `linear`, or \
+                 `permute` the classes to the end",
                 self.args.name,
             );
             self.checks.report.error(self.args.name, message);
@@ -410,20 +419,27 @@ impl Rule<'_, '_> {
 /// What gives probabilities.
 const PROBABILITY: &[&str] = &["sigmoid", "softmax", "softmin", "hardsigmoid"];
 
-/// What gives numbers outside [0, 1]. Of layers that pass numbers on, such as `flatten` and `dropout`,
-/// nothing is known.
+/// What gives numbers outside [0, 1]. Of what passes numbers on, such as `flatten` or a sum, nothing is
+/// known.
 const NO_PROBABILITY: &[&str] = &[
     "linear",
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "relu",
     "gelu",
+    "silu",
+    "softplus",
     "tanh",
     "log_softmax",
     "logsigmoid",
     "batch_norm",
     "layer_norm",
+    "group_norm",
+    "rms_norm",
 ];
 
 /// What gives `[channels, ..]`.
@@ -431,7 +447,15 @@ const CHANNELS_FIRST: &[&str] = &[
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "max_pool1d",
     "max_pool2d",
+    "avg_pool1d",
     "avg_pool2d",
     "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "interpolate",
 ];

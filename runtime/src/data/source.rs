@@ -53,6 +53,19 @@ impl Target {
 }
 
 impl Target<Size> {
+    /// The same, with its sizes replaced.
+    pub(crate) fn sized(self, size: impl Fn(Size) -> Size) -> Self {
+        let all = |shape: Vec<Size>| shape.into_iter().map(&size).collect();
+        match self {
+            Target::Classes(classes, places) => Target::Classes(classes, all(places)),
+            Target::Sequence { classes, longest } => {
+                let longest = size(longest);
+                Target::Sequence { classes, longest }
+            }
+            Target::Values(shape) => Target::Values(all(shape)),
+        }
+    }
+
     /// Whether a model that compares with this can be given `found`.
     pub(crate) fn takes(&self, found: &Target) -> bool {
         let same = |shape: &[Size], found: &[usize]| {

@@ -139,7 +139,15 @@ pub trait ModelConfig: Config + Clone + fmt::Debug + Send + Sync {
         if expected.len() != found.len() || !expected.iter().zip(&found).all(takes) {
             return Err(MismatchError::Input { expected, found });
         }
-        let (expected, found) = (self.targets(), source.targets());
+        // What the inputs leave open is what they are here.
+        let sizes = expected.iter().flatten().zip(found.iter().flatten());
+        let sizes: Vec<_> = sizes.collect();
+        let known = |size: Size| match sizes.iter().find(|(open, _)| **open == size) {
+            Some((_, found)) => Size::Fixed(**found),
+            None => size,
+        };
+        let expected = self.targets().into_iter().map(|target| target.sized(known));
+        let (expected, found) = (expected.collect::<Vec<_>>(), source.targets());
         if expected.len() == found.len() && expected.iter().zip(&found).all(|(e, f)| e.takes(f)) {
             Ok(())
         } else {
@@ -301,3 +309,7 @@ macro_rules! upload_tuple {
 upload_tuple!(A, B);
 upload_tuple!(A, B, C);
 upload_tuple!(A, B, C, D);
+upload_tuple!(A, B, C, D, E);
+upload_tuple!(A, B, C, D, E, F);
+upload_tuple!(A, B, C, D, E, F, G);
+upload_tuple!(A, B, C, D, E, F, G, H);
