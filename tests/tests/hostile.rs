@@ -144,6 +144,30 @@ pub mod shadowed {
     }
 
     ::kiln::model! {
+        /// Every norm, every kind of activation, and every loss.
+        pub struct Lost { share: f64 = 0.1, groups: usize = 2 }
+        input x: [4, 3, 2];
+        let normed = x -> group_norm(groups) -> instance_norm(affine: true) -> batch_norm
+            -> rms_norm(epsilon: share) -> local_response_norm(groups, k: share)
+            -> gaussian_noise(share) -> dropout2d(share) -> alpha_dropout(share)
+            -> stochastic_depth(share);
+        let target = normed -> relu6 -> leaky_relu(negative_slope: share) -> rrelu(lower: share)
+            -> prelu(parameters: channels, slope: share) -> threshold(share, 0)
+            -> hardtanh(max: share) -> gelu(approximate: tanh) -> swiglu(4, bias: true) -> glu;
+        let loss = target -> linear(groups);
+        let output0 = loss -> sigmoid;
+        let target0 = loss -> log_softmax;
+        let left = loss -> flatten;
+        let right = target -> flatten -> linear(12 * groups);
+        output loss, output0, target0, left, right;
+        loss cross_entropy(left, label_smoothing: share) + share * multi_margin(right, p: 2)
+            + (share + 1) * binary_cross_entropy(output0)
+            + groups * binary_cross_entropy_with_logits(loss) + kl_divergence(target0)
+            + poisson_nll(loss, full: true, epsilon: share) + huber(loss, delta: share)
+            + cosine_embedding(left, right, margin: share);
+    }
+
+    ::kiln::model! {
         struct O;
         input self_: [3];
         let v1 = self_ -> linear(4) -> tanh;
