@@ -4,9 +4,47 @@ use burn::nn::conv;
 use burn::tensor::Tensor;
 use burn::tensor::ops::ConvOptions;
 
-use super::padding::pairs;
+use super::padding::{pair, pairs};
 use super::wrapped::wrapped;
 use crate::kernel;
+
+/// Burn's [`Conv1d`](conv::Conv1d), computed by [`kernel::conv2d`] as images of height 1.
+#[derive(Clone, Debug)]
+pub struct Conv1d {
+    inner: conv::Conv1d,
+}
+
+wrapped!(Conv1d: conv::Conv1d);
+
+impl Conv1d {
+    /// `[batch, channels, length]` to `[batch, outputs, length]`.
+    pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        self.run(input, kernel::conv2d)
+    }
+
+    /// [`forward`](Self::forward), and what is below 0 becomes 0, in one pass.
+    pub fn forward_relu(&self, input: Tensor<3>) -> Tensor<3> {
+        self.run(input, kernel::conv2d_relu)
+    }
+
+    fn run(
+        &self,
+        input: Tensor<3>,
+        conv2d: fn(Tensor<4>, Tensor<4>, Option<Tensor<1>>, ConvOptions<2>) -> Tensor<4>,
+    ) -> Tensor<3> {
+        let [.., length] = input.dims();
+        let padding = pair(&self.padding, length, self.kernel_size, self.stride);
+        let options = ConvOptions::new_with_padding(
+            [1, self.stride],
+            [(0, 0), padding],
+            [1, self.dilation],
+            self.groups,
+        );
+        let weight = self.weight.val().unsqueeze_dim(2);
+        let bias = self.bias.as_ref().map(|bias| bias.val());
+        conv2d(input.unsqueeze_dim(2), weight, bias, options).squeeze_dim(2)
+    }
+}
 
 /// Burn's [`Conv2d`](conv::Conv2d), computed by [`kernel::conv2d`].
 #[derive(Clone, Debug)]

@@ -16,11 +16,14 @@
 //! ```
 
 mod activation;
+mod adaptive_pool;
 mod attention;
 mod class_token;
 mod conv;
 mod embedding;
+mod global_pool;
 mod group_norm;
+mod interpolate;
 mod layer_norm;
 mod linear;
 mod local_response_norm;
@@ -28,12 +31,15 @@ mod named;
 mod noise;
 mod norm;
 mod own;
+mod pad;
 mod padding;
 mod pool;
 mod positions;
 mod recurrent;
+mod reduce;
 mod rms_norm;
 mod rotary;
+mod shape;
 mod transformer;
 mod wrapped;
 
@@ -46,24 +52,35 @@ pub use burn::nn::activation::{
     SoftShrink, SoftShrinkConfig, Softplus, SoftplusConfig, Softsign, SwiGlu, SwiGluConfig, Tanh,
     Tanhshrink, Threshold, ThresholdConfig, ThresholdedRelu, ThresholdedReluConfig,
 };
-pub use burn::nn::conv::Conv2dConfig;
-pub use burn::nn::pool::{AvgPool2dConfig, MaxPool2dConfig};
+pub use burn::nn::conv::{
+    Conv1dConfig, Conv2dConfig, Conv3d, Conv3dConfig, ConvTranspose1d, ConvTranspose1dConfig,
+    ConvTranspose2d, ConvTranspose2dConfig, ConvTranspose3d, ConvTranspose3dConfig,
+};
+pub use burn::nn::pool::{
+    AdaptiveAvgPool1d, AdaptiveAvgPool1dConfig, AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig,
+    AdaptiveAvgPool3d, AdaptiveAvgPool3dConfig, AvgPool1dConfig, AvgPool2dConfig, MaxPool1dConfig,
+    MaxPool2dConfig,
+};
 pub use burn::nn::{
     BatchNormConfig, Dropout, DropoutConfig, EmbeddingConfig, GaussianNoise, GaussianNoiseConfig,
-    LinearConfig, PaddingConfig2d,
+    Identity, LinearConfig, PaddingConfig1d, PaddingConfig2d, PaddingConfig3d, PixelShuffle,
+    PixelShuffleConfig, PixelUnshuffle, PixelUnshuffleConfig, Unfold4d, Unfold4dConfig,
 };
 
 pub use self::activation::{
     Celu, CeluConfig, Elu, EluConfig, GeluTanh, Hardsigmoid, Hardswish, Hardtanh, HardtanhConfig,
     LeakyRelu, LeakyReluConfig, LogSoftmax, PRelu, PReluConfig, Relu, Relu6, Selu, Softmin,
 };
+pub use self::adaptive_pool::AdaptiveMaxPool;
 pub use self::attention::{
     CrossAttention, CrossAttentionConfig, MultiHeadAttention, MultiHeadAttentionConfig,
 };
 pub use self::class_token::{ClassToken, ClassTokenConfig};
-pub use self::conv::Conv2d;
+pub use self::conv::{Conv1d, Conv2d};
 pub use self::embedding::Embedding;
+pub use self::global_pool::{GlobalAvgPool, GlobalMaxPool};
 pub use self::group_norm::{GroupNorm, GroupNormConfig, InstanceNorm, InstanceNormConfig};
+pub use self::interpolate::{Interpolate, InterpolateConfig, InterpolateMode};
 pub use self::layer_norm::{LayerNorm, LayerNormConfig};
 pub use self::linear::Linear;
 pub use self::local_response_norm::{LocalResponseNorm, LocalResponseNormConfig};
@@ -73,33 +90,20 @@ pub use self::noise::{
 };
 pub use self::norm::BatchNorm;
 pub use self::own::Layer;
-pub use self::pool::{AvgPool2d, GlobalAvgPool, MaxPool2d};
+pub use self::pad::{Pad, PadConfig, PadMode};
+pub use self::pool::{AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d};
 pub use self::positions::{
     PositionEmbedding, PositionEmbeddingConfig, SinusoidalPositions, SinusoidalPositionsConfig,
 };
 pub use self::recurrent::{Gru, GruConfig, Lstm, LstmConfig, Nonlinearity, Rnn, RnnConfig};
+pub use self::reduce::{Max, Mean, Sum};
 pub use self::rms_norm::{RmsNorm, RmsNormConfig};
 pub use self::rotary::{RotaryEmbedding, RotaryEmbeddingConfig};
+pub use self::shape::{Flatten, Permute, Reshape, Select};
 pub use self::transformer::{
     Activation, TransformerDecoder, TransformerDecoderConfig, TransformerDecoderLayer,
     TransformerEncoder, TransformerEncoderConfig, TransformerEncoderLayer,
 };
-
-/// Makes one row of each example: `[batch, d1, d2, ..]` to `[batch, d1 * d2 * ..]`.
-#[derive(burn::module::Module, Debug, Default)]
-pub struct Flatten {}
-
-impl Flatten {
-    /// The layer; it has no settings.
-    pub fn new() -> Self {
-        Flatten {}
-    }
-
-    /// `[batch, d1, d2, ..]` to `[batch, d1 * d2 * ..]`.
-    pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<2> {
-        input.flatten(1, -1)
-    }
-}
 
 /// `x Φ(x)` with the normal distribution function `Φ(x) = (1 + erf(x / √2)) / 2`, for each element
 /// (Hendrycks and Gimpel 2016); the shape stays.

@@ -4,7 +4,7 @@ use burn::nn::pool;
 use burn::tensor::Tensor;
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 
-use super::padding::pairs;
+use super::padding::{pair, pairs};
 use super::wrapped::wrapped;
 use crate::kernel;
 
@@ -54,19 +54,46 @@ impl AvgPool2d {
     }
 }
 
-/// The mean of each channel over height and width: `[batch, channels, height, width]` to
-/// `[batch, channels]`.
-#[derive(burn::module::Module, Debug, Default)]
-pub struct GlobalAvgPool {}
+/// Burn's [`MaxPool1d`](pool::MaxPool1d), computed by [`kernel::max_pool2d`] as images of height 1.
+#[derive(Clone, Debug)]
+pub struct MaxPool1d {
+    inner: pool::MaxPool1d,
+}
 
-impl GlobalAvgPool {
-    /// The layer; it has no settings.
-    pub fn new() -> Self {
-        GlobalAvgPool {}
+wrapped!(MaxPool1d: pool::MaxPool1d);
+
+impl MaxPool1d {
+    /// `[batch, channels, length]` to `[batch, channels, windows]`.
+    pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        let [.., length] = input.dims();
+        let padding = pair(&self.padding, length, self.kernel_size, self.stride);
+        let options = MaxPoolOptions::new([1, self.kernel_size])
+            .with_stride([1, self.stride])
+            .with_padding_pairs([(0, 0), padding])
+            .with_dilation([1, self.dilation])
+            .with_ceil_mode(self.ceil_mode);
+        kernel::max_pool2d(input.unsqueeze_dim(2), options).squeeze_dim(2)
     }
+}
 
-    /// `[batch, channels, height, width]` to `[batch, channels]`.
-    pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
-        kernel::global_avg_pool(input)
+/// Burn's [`AvgPool1d`](pool::AvgPool1d), computed by [`kernel::avg_pool2d`] as images of height 1.
+#[derive(Clone, Debug)]
+pub struct AvgPool1d {
+    inner: pool::AvgPool1d,
+}
+
+wrapped!(AvgPool1d: pool::AvgPool1d);
+
+impl AvgPool1d {
+    /// `[batch, channels, length]` to `[batch, channels, windows]`.
+    pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        let [.., length] = input.dims();
+        let padding = pair(&self.padding, length, self.kernel_size, self.stride);
+        let options = AvgPoolOptions::new([1, self.kernel_size])
+            .with_stride([1, self.stride])
+            .with_padding_pairs([(0, 0), padding])
+            .with_count_include_pad(self.count_include_pad)
+            .with_ceil_mode(self.ceil_mode);
+        kernel::avg_pool2d(input.unsqueeze_dim(2), options).squeeze_dim(2)
     }
 }
