@@ -1,6 +1,6 @@
 //! Every kernel equals Burn's own operation, gradients included, over random shapes.
 
-use kiln::burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+use kiln::burn::tensor::ops::{ConvOptions, ConvTransposeOptions, MaxPoolOptions};
 use kiln::burn::tensor::{Distribution, FloatDType, module};
 use kiln::data::TensorData;
 use kiln::{Device, Int, Tensor, kernel};
@@ -85,6 +85,53 @@ fn a_convolution_equals_burns() {
         );
         if let (Some(ours), Some(burns)) = (ours.3, burns.3) {
             assert_close(&format!("gradient by the bias of {what}"), ours, burns);
+        }
+    }
+}
+
+#[test]
+fn a_transposed_convolution_equals_burns() {
+    let _lock = lock();
+    let device = device().autodiff();
+    let mut draw = Lcg(16);
+    device.seed(16);
+    let (mut cases, wanted) = (0, if is_slow() { 20 } else { 300 });
+    while cases < wanted {
+        let groups = [1, 1, 2, 3][draw.draw(0, 3)];
+        let [channels, outputs] = [5, 9].map(|most| groups * draw.draw(1, most));
+        let mut pair = |low, high| [draw.draw(low, high), draw.draw(low, high)];
+        let (kernel, stride, dilation) = (pair(1, 5), pair(1, 4), pair(1, 3));
+        let (size, padding) = (pair(1, 12), pair(0, 4));
+        // Also a stride or more, for which only Burn has a way.
+        let padding_out = [0, 1].map(|axis| draw.draw(0, stride[axis].max(dilation[axis]) - 1));
+        let fits = |axis: usize| {
+            let reach = dilation[axis] * (kernel[axis] - 1) + padding_out[axis];
+            2 * padding[axis] <= (size[axis] - 1) * stride[axis] + reach
+        };
+        if !fits(0) || !fits(1) {
+            continue;
+        }
+        cases += 1;
+        let options = ConvTransposeOptions::new(stride, padding, padding_out, dilation, groups);
+        let input = random([draw.draw(1, 5), channels, size[0], size[1]], &device);
+        let weight = random([channels, outputs / groups, kernel[0], kernel[1]], &device);
+        let bias = (draw.draw(0, 2) > 0).then(|| random([outputs], &device));
+        let what = format!("{:?} by {:?}, {options:?}", input.dims(), weight.dims());
+        let run = |function: fn(_, _, _, _) -> Tensor<4>| {
+            let [input, weight] = [&input, &weight].map(|tensor| tensor.clone().require_grad());
+            let output = function(input.clone(), weight.clone(), bias.clone(), options.clone());
+            let factors =
+                Tensor::<1, Int>::arange(0..output.shape().num_elements() as i64, &device);
+            let factors = (factors.float() * 0.7).sin().reshape(output.dims());
+            let gradients = (output.clone() * factors).sum().backward();
+            let gradients = [&input, &weight].map(|leaf| leaf.grad(&gradients).unwrap());
+            (output, gradients)
+        };
+        let ours = run(kernel::conv_transpose2d);
+        let burns = run(module::conv_transpose2d);
+        assert_close(&format!("output of {what}"), ours.0, burns.0);
+        for (ours, burns) in ours.1.into_iter().zip(burns.1) {
+            assert_close(&format!("gradient of {what}"), ours, burns);
         }
     }
 }

@@ -31,6 +31,6 @@ mod api;
 
 pub use api::{
     add_relu, attention, avg_pool2d, batch_norm, batch_norm_relu, batch_norm_train,
-    batch_norm_train_relu, conv2d, conv2d_relu, cross_entropy, gelu, global_avg_pool, layer_norm,
-    linear, max_pool2d, relu, softmax,
+    batch_norm_train_relu, conv_transpose2d, conv2d, conv2d_relu, cross_entropy, gelu,
+    global_avg_pool, layer_norm, linear, max_pool2d, relu, softmax,
 };

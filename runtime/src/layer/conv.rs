@@ -1,8 +1,8 @@
-//! The convolution layers.
+//! The convolution layers, and their transposes.
 
 use burn::nn::conv;
 use burn::tensor::Tensor;
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::padding::{pair, pairs};
 use super::wrapped::wrapped;
@@ -80,5 +80,53 @@ impl Conv2d {
             self.stride,
         );
         ConvOptions::new_with_padding(self.stride, padding, self.dilation, self.groups)
+    }
+}
+
+/// Burn's [`ConvTranspose1d`](conv::ConvTranspose1d), computed by [`kernel::conv_transpose2d`] as
+/// images of height 1.
+#[derive(Clone, Debug)]
+pub struct ConvTranspose1d {
+    inner: conv::ConvTranspose1d,
+}
+
+wrapped!(ConvTranspose1d: conv::ConvTranspose1d);
+
+impl ConvTranspose1d {
+    /// `[batch, channels, length]` to `[batch, outputs, length']`.
+    pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        let options = ConvTransposeOptions::new(
+            [1, self.stride],
+            [0, self.padding],
+            [0, self.padding_out],
+            [1, self.dilation],
+            self.groups,
+        );
+        let weight = self.weight.val().unsqueeze_dim(2);
+        let bias = self.bias.as_ref().map(|bias| bias.val());
+        kernel::conv_transpose2d(input.unsqueeze_dim(2), weight, bias, options).squeeze_dim(2)
+    }
+}
+
+/// Burn's [`ConvTranspose2d`](conv::ConvTranspose2d), computed by [`kernel::conv_transpose2d`].
+#[derive(Clone, Debug)]
+pub struct ConvTranspose2d {
+    inner: conv::ConvTranspose2d,
+}
+
+wrapped!(ConvTranspose2d: conv::ConvTranspose2d);
+
+impl ConvTranspose2d {
+    /// `[batch, channels, height, width]` to `[batch, outputs, height', width']`.
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let options = ConvTransposeOptions::new(
+            self.stride,
+            self.padding,
+            self.padding_out,
+            self.dilation,
+            self.groups,
+        );
+        let bias = self.bias.as_ref().map(|bias| bias.val());
+        kernel::conv_transpose2d(input, self.weight.val(), bias, options)
     }
 }

@@ -53,8 +53,8 @@ pub use burn::nn::activation::{
     Tanhshrink, Threshold, ThresholdConfig, ThresholdedRelu, ThresholdedReluConfig,
 };
 pub use burn::nn::conv::{
-    Conv1dConfig, Conv2dConfig, Conv3d, Conv3dConfig, ConvTranspose1d, ConvTranspose1dConfig,
-    ConvTranspose2d, ConvTranspose2dConfig, ConvTranspose3d, ConvTranspose3dConfig,
+    Conv1dConfig, Conv2dConfig, Conv3d, Conv3dConfig, ConvTranspose1dConfig, ConvTranspose2dConfig,
+    ConvTranspose3d, ConvTranspose3dConfig,
 };
 pub use burn::nn::pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool1dConfig, AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig,
@@ -76,7 +76,7 @@ pub use self::attention::{
     CrossAttention, CrossAttentionConfig, MultiHeadAttention, MultiHeadAttentionConfig,
 };
 pub use self::class_token::{ClassToken, ClassTokenConfig};
-pub use self::conv::{Conv1d, Conv2d};
+pub use self::conv::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use self::embedding::Embedding;
 pub use self::global_pool::{GlobalAvgPool, GlobalMaxPool};
 pub use self::group_norm::{GroupNorm, GroupNormConfig, InstanceNorm, InstanceNormConfig};

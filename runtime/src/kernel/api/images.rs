@@ -1,7 +1,7 @@
 //! What a network of images is made of.
 
 use burn::tensor::module::BatchNormTrainOutput;
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, activation, module};
 
 #[cfg(any(feature = "flex", feature = "ndarray"))]
@@ -79,6 +79,45 @@ fn convolve(
     } else {
         output
     }
+}
+
+/// Transposed convolution in two dimensions, the adjoint of [`conv2d`] (a "deconvolution", Zeiler et
+/// al. 2010): `y[n, o, i s + u d - p, j s + v d - p] += w[c, o, u, v] x[n, c, i, j]`, and `b[o]`
+/// everywhere.
+///
+/// # Shapes
+///
+/// - `input`: `[batch, channels, height, width]`
+/// - `weight`: `[channels, outputs / groups, kernel height, kernel width]`
+/// - `bias`: `[outputs]`
+/// - result: `[batch, outputs, rows, columns]` with
+///   `rows = (height - 1) s - 2 p + d (kernel height - 1) + padding_out + 1`, and columns likewise
+///
+/// # Panics
+///
+/// As [Burn's own](module::conv_transpose2d): where the shapes do not fit each other.
+pub fn conv_transpose2d(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    options: ConvTransposeOptions<2>,
+) -> Tensor<4> {
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    if on_host(&input)
+        && on_host(&weight)
+        && let Some(adjoint) = Convolution::transposed(input.dims(), weight.dims(), &options)
+    {
+        let output = Tensor::from_dispatch(Dispatch::convolve_transposed(
+            input.into_dispatch(),
+            weight.into_dispatch(),
+            adjoint,
+        ));
+        return match bias {
+            Some(bias) => output + bias.reshape([1, -1, 1, 1]),
+            None => output,
+        };
+    }
+    module::conv_transpose2d(input, weight, bias, options)
 }
 
 /// The largest number of each window: `y[n, c, i, j] = max over u, v of

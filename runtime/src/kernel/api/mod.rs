@@ -5,7 +5,7 @@ mod sequences;
 
 pub use images::{
     add_relu, avg_pool2d, batch_norm, batch_norm_relu, batch_norm_train, batch_norm_train_relu,
-    conv2d, conv2d_relu, global_avg_pool, max_pool2d, relu,
+    conv_transpose2d, conv2d, conv2d_relu, global_avg_pool, max_pool2d, relu,
 };
 pub use sequences::{attention, cross_entropy, gelu, layer_norm, linear, softmax};
 

@@ -6,14 +6,14 @@ mod planes;
 mod step;
 mod weights;
 
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use self::axis::Window;
 use self::correlate::{Correlation, correlate, pack};
 use self::planes::Plan;
 use self::weights::Weights;
 
-pub use self::step::{forward, forward_recorded};
+pub use self::step::{Transposed, forward, forward_recorded, transposed};
 
 /// A convolution of `[images, channels, height, width]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +63,38 @@ impl Convolution {
             output,
             relu,
         })
+    }
+
+    /// The convolution of which a transposed one of these shapes is the adjoint: it goes back from
+    /// the other's output to its input. None where there is no such convolution.
+    pub fn transposed(
+        input: [usize; 4],
+        kernel: [usize; 4],
+        options: &ConvTransposeOptions<2>,
+    ) -> Option<Self> {
+        let ConvTransposeOptions {
+            stride,
+            padding,
+            padding_out,
+            dilation,
+            groups,
+        } = *options;
+        let [images, _, height, width] = input;
+        let length = |axis: usize, input: usize| {
+            let reach = dilation[axis] * kernel[2 + axis].checked_sub(1)? + 1;
+            let spread = input.checked_sub(1)? * stride[axis];
+            (spread + reach + padding_out[axis]).checked_sub(2 * padding[axis])
+        };
+        let output = [
+            images,
+            kernel[1] * groups,
+            length(0, height)?,
+            length(1, width)?,
+        ];
+        let options = ConvOptions::new(stride, padding, dilation, groups);
+        let adjoint = Convolution::new(output, kernel, &options, false)?;
+        // Output padding of a stride or more would give it another row to go to.
+        (adjoint.output() == input).then_some(adjoint)
     }
 
     /// The output's shape.

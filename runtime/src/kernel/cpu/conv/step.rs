@@ -1,4 +1,4 @@
-//! The convolution on a backend's tensors, and its backward pass.
+//! The convolution and its transpose on a backend's tensors, and their backward passes.
 
 use burn::backend::tensor::FloatTensor;
 
@@ -86,6 +86,40 @@ impl<B: Host> Step<B, 3> for Convolved<B> {
 impl<B: Host> Step<B, 2> for Convolved<B> {
     fn gradients(self, output: FloatTensor<B>, wanted: [bool; 2]) -> [Option<FloatTensor<B>>; 2] {
         let [by_input, by_kernel, _] = self.run(output, [wanted[0], wanted[1], false]);
+        [by_input, by_kernel]
+    }
+}
+
+/// The output of the convolution's transpose: what its input's gradient would be.
+pub fn transposed<B: Host>(
+    input: &FloatTensor<B>,
+    kernel: &FloatTensor<B>,
+    convolution: &Convolution,
+) -> FloatTensor<B> {
+    let output = convolution.input_gradient(&B::read(input), &B::read(kernel));
+    B::make(output, convolution.input(), input)
+}
+
+/// What the backward pass of [`transposed`] needs.
+#[derive(Clone, Debug)]
+pub struct Transposed<B: Host> {
+    pub input: FloatTensor<B>,
+    pub kernel: FloatTensor<B>,
+    pub convolution: Convolution,
+}
+
+impl<B: Host> Step<B, 2> for Transposed<B> {
+    fn gradients(self, output: FloatTensor<B>, wanted: [bool; 2]) -> [Option<FloatTensor<B>>; 2] {
+        let Transposed {
+            input,
+            kernel,
+            convolution,
+        } = self;
+        let by_input = wanted[0].then(|| forward::<B>(&output, &kernel, None, &convolution));
+        let by_kernel = wanted[1].then(|| {
+            let (weights, _) = convolution.weight_gradients(&B::read(&output), &B::read(&input));
+            B::make(weights, convolution.kernel(), &kernel)
+        });
         [by_input, by_kernel]
     }
 }

@@ -33,6 +33,12 @@ pub trait Images: Backend {
         convolution: Convolution,
     ) -> FloatTensor<Self>;
 
+    fn convolve_transposed(
+        input: FloatTensor<Self>,
+        kernel: FloatTensor<Self>,
+        convolution: Convolution,
+    ) -> FloatTensor<Self>;
+
     fn pool_max(input: FloatTensor<Self>, pool: MaxPool) -> FloatTensor<Self>;
 
     fn pool_average(input: FloatTensor<Self>, pool: AveragePool) -> FloatTensor<Self>;
@@ -79,6 +85,14 @@ macro_rules! on_host {
                 convolution: Convolution,
             ) -> FloatTensor<Self> {
                 conv::forward::<Self>(&input, &kernel, Some(&bias), &convolution)
+            }
+
+            fn convolve_transposed(
+                input: FloatTensor<Self>,
+                kernel: FloatTensor<Self>,
+                convolution: Convolution,
+            ) -> FloatTensor<Self> {
+                conv::transposed::<Self>(&input, &kernel, &convolution)
             }
 
             fn pool_max(input: FloatTensor<Self>, pool: MaxPool) -> FloatTensor<Self> {
@@ -156,6 +170,24 @@ impl<B: Host, C: CheckpointStrategy> Images for Autodiff<B, C> {
         let (bias, bias_node) = bias.into_parts();
         record::<B, C, _, 3>([input_node, kernel_node, bias_node], || {
             conv::forward_recorded::<B>(input, kernel, Some(bias), convolution)
+        })
+    }
+
+    fn convolve_transposed(
+        input: FloatTensor<Self>,
+        kernel: FloatTensor<Self>,
+        convolution: Convolution,
+    ) -> FloatTensor<Self> {
+        let (input, input_node) = input.into_parts();
+        let (kernel, kernel_node) = kernel.into_parts();
+        record::<B, C, _, 2>([input_node, kernel_node], || {
+            let output = conv::transposed::<B>(&input, &kernel, &convolution);
+            let step = conv::Transposed {
+                input,
+                kernel,
+                convolution,
+            };
+            (output, step)
         })
     }
 
