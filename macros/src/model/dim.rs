@@ -175,6 +175,28 @@ impl Dim {
         }
     }
 
+    /// The smaller one.
+    pub fn smaller(&self, other: &Dim) -> Dim {
+        self.if_less(other, [self, other])
+    }
+
+    /// The larger one.
+    pub fn larger(&self, other: &Dim) -> Dim {
+        self.if_less(other, [other, self])
+    }
+
+    /// `if self < other { then } else { otherwise }`
+    fn if_less(&self, other: &Dim, [then, otherwise]: [&Dim; 2]) -> Dim {
+        Choice {
+            compare: Compare::Less,
+            left: self.clone(),
+            right: other.clone(),
+            then: then.clone(),
+            otherwise: otherwise.clone(),
+        }
+        .dim()
+    }
+
     pub fn product<'a>(dims: impl IntoIterator<Item = &'a Dim>) -> Dim {
         dims.into_iter()
             .fold(Dim::of(1), |product, dim| product.mul(dim))
@@ -510,6 +532,20 @@ mod tests {
         let dim = n("c").mul(&n("d")).sub(&Dim::of(1)).floor_div(&Dim::of(4));
         assert_eq!(dim.eval(&known), Some(5));
         assert_eq!(dim.to_string(), "(c * d - 1) / 4");
+    }
+
+    #[test]
+    fn the_smaller_and_the_larger_are_told_apart_or_left_open() {
+        let (c, more) = (n("c"), n("c").add(&Dim::of(2)));
+        assert_eq!(
+            (c.smaller(&more), c.larger(&more)),
+            (c.clone(), more.clone())
+        );
+        assert_eq!((more.smaller(&c), more.larger(&c)), (c.clone(), more));
+        let known = |name: &str| Some(if name == "c" { 7 } else { 3 });
+        assert_eq!(c.smaller(&n("d")).eval(&known), Some(3));
+        assert_eq!(c.larger(&n("d")).eval(&known), Some(7));
+        assert!(c.smaller(&Dim::UNKNOWN).is_unknown());
     }
 
     #[test]

@@ -19,11 +19,20 @@ pub enum InterpolateMode {
     Cubic,
 }
 
+/// The size that an [`Interpolate`] gives to each axis behind the channels.
+#[derive(Config, Debug, PartialEq, Eq)]
+pub enum InterpolateSize {
+    /// This one.
+    To(Vec<usize>),
+    /// So many times the old one.
+    By(Vec<usize>),
+}
+
 /// The settings of an [`Interpolate`].
 #[derive(Config, Debug)]
 pub struct InterpolateConfig {
     /// The size of each axis behind the channels.
-    pub output_size: Vec<usize>,
+    pub size: InterpolateSize,
     /// How a number is found.
     #[config(default = "InterpolateMode::Nearest")]
     pub mode: InterpolateMode,
@@ -42,7 +51,8 @@ pub struct InterpolateConfig {
 #[derive(Module, Debug)]
 pub struct Interpolate {
     /// The size of each axis behind the channels.
-    pub output_size: Vec<usize>,
+    #[module(skip)]
+    pub size: InterpolateSize,
     /// How a number is found.
     #[module(skip)]
     pub mode: InterpolateMode,
@@ -54,7 +64,7 @@ impl InterpolateConfig {
     /// The layer.
     pub fn init(&self) -> Interpolate {
         Interpolate {
-            output_size: self.output_size.clone(),
+            size: self.size.clone(),
             mode: self.mode,
             align_corners: self.align_corners,
         }
@@ -64,10 +74,15 @@ impl InterpolateConfig {
 impl Interpolate {
     /// `[batch, channels, ..]`, the axes behind the channels of their new size.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let sizes = self.output_size.iter().enumerate();
-        sizes.fold(input, |input, (axis, &size)| {
+        let (InterpolateSize::To(numbers) | InterpolateSize::By(numbers)) = &self.size;
+        let numbers = numbers.iter().enumerate();
+        numbers.fold(input, |input, (axis, &number)| {
             let axis = axis + 2;
             let old = input.dims()[axis];
+            let size = match self.size {
+                InterpolateSize::To(_) => number,
+                InterpolateSize::By(_) => old * number,
+            };
             if old == size {
                 return input;
             }

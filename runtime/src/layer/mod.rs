@@ -80,7 +80,7 @@ pub use self::conv::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use self::embedding::Embedding;
 pub use self::global_pool::{GlobalAvgPool, GlobalMaxPool};
 pub use self::group_norm::{GroupNorm, GroupNormConfig, InstanceNorm, InstanceNormConfig};
-pub use self::interpolate::{Interpolate, InterpolateConfig, InterpolateMode};
+pub use self::interpolate::{Interpolate, InterpolateConfig, InterpolateMode, InterpolateSize};
 pub use self::layer_norm::{LayerNorm, LayerNormConfig};
 pub use self::linear::Linear;
 pub use self::local_response_norm::{LocalResponseNorm, LocalResponseNormConfig};

@@ -22,13 +22,14 @@ impl Flatten {
 /// Gives each example another shape of as many numbers.
 #[derive(Module, Debug)]
 pub struct Reshape {
-    /// The shape of one example.
-    pub shape: Vec<usize>,
+    /// The shape of one example; -1 for what the other sizes leave.
+    pub shape: Vec<i64>,
 }
 
 impl Reshape {
-    /// The layer that gives this shape to each example.
-    pub fn new(shape: impl Into<Vec<usize>>) -> Self {
+    /// The layer that gives this shape to each example; one size may be -1, for what the others
+    /// leave.
+    pub fn new(shape: impl Into<Vec<i64>>) -> Self {
         Reshape {
             shape: shape.into(),
         }
@@ -40,7 +41,7 @@ impl Reshape {
     ///
     /// Where that is not as many numbers, or not the rank that is asked for.
     pub fn forward<const D: usize, const O: usize>(&self, input: Tensor<D>) -> Tensor<O> {
-        let mut shape = [input.dims()[0]; O];
+        let mut shape = [input.dims()[0] as i64; O];
         shape[1..].copy_from_slice(&self.shape);
         input.reshape(shape)
     }

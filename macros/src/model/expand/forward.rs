@@ -309,7 +309,7 @@ fn see(row: &Row, value: &Ident) -> TokenStream {
 }
 
 /// The layers that can take the ReLU behind them into their own pass: they have `forward_relu`.
-const WITH_RELU: &[&str] = &["conv2d", "batch_norm"];
+const WITH_RELU: &[&str] = &["conv1d", "conv2d", "batch_norm"];
 
 /// The row and the result of `next`, if it is a ReLU of what `op` gives, and `op` can take it in.
 fn relu_of<'a>(next: &'a Op, op: &Op) -> Option<(&'a Row, Var)> {

@@ -9,6 +9,7 @@ mod noise;
 mod norm;
 mod pool;
 mod recurrent;
+mod resize;
 mod sequence;
 mod shape;
 mod window;
@@ -88,6 +89,7 @@ const FAMILIES: &[&[Layer]] = &[
     sequence::LAYERS,
     recurrent::LAYERS,
     attention::LAYERS,
+    resize::LAYERS,
 ];
 
 /// Every layer.
@@ -127,6 +129,11 @@ impl Made {
             inline: false,
             idle: None,
         }
+    }
+
+    /// What is left of a layer behind a mistake; nothing of it is written out.
+    fn unknown() -> Made {
+        Made::new(Shape::UNKNOWN, quote!(Identity), quote!())
     }
 
     /// A layer without parameters and settings.

@@ -2,7 +2,7 @@
 //! comes out.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 
 use super::{Rule, axes};
 use crate::model::dim::{Dim, Shape};
@@ -81,7 +81,9 @@ impl Window {
 
     /// The sizes that come out: `floor((in + padding - reach) / stride) + 1` with
     /// `reach = dilation * (kernel - 1) + 1`, which must not exceed the padded input.
-    pub fn output(&self, rule: &mut Rule, input: &[Dim]) -> Vec<Dim> {
+    ///
+    /// In `ceil_mode` it is the ceiling, but no window begins behind the input.
+    pub fn output(&self, rule: &mut Rule, input: &[Dim], ceil_mode: bool) -> Vec<Dim> {
         let rank = input.len();
         let reach = self.dilation.iter().zip(&self.kernel);
         let reach: Vec<_> = reach
@@ -120,23 +122,37 @@ impl Window {
                 return vec![Dim::UNKNOWN; rank];
             }
         }
-        let sizes = room.iter().zip(&self.stride);
-        sizes
-            .map(|(room, stride)| room.floor_div(stride).add(&Dim::of(1)))
-            .collect()
+        let one = Dim::of(1);
+        let size = |i: usize| {
+            let stride = &self.stride[i];
+            if !ceil_mode {
+                return room[i].floor_div(stride).add(&one);
+            }
+            let last = stride.sub(&one);
+            let windows = room[i].add(&last).floor_div(stride).add(&one);
+            let begin = input[i].add(&self.padding[i][0]).add(&last);
+            windows.smaller(&begin.floor_div(stride))
+        };
+        (0..rank).map(size).collect()
     }
 
-    /// Burn's `PaddingConfig2d`.
-    pub fn padding_2d(&self) -> TokenStream {
-        let sides = self
-            .padding
-            .iter()
-            .map(|pair| pair.each_ref().map(Dim::usize_tokens));
-        let sides: Vec<_> = sides.collect();
-        let [[top, bottom], [left, right]] = sides.as_slice() else {
-            return quote!();
-        };
-        quote!(::kiln::layer::PaddingConfig2d::Explicit(#top, #left, #bottom, #right))
+    /// Burn's `PaddingConfig1d`, `PaddingConfig2d` or `PaddingConfig3d`.
+    pub fn padding_tokens(&self) -> TokenStream {
+        let rank = self.padding.len();
+        let config = format_ident!("PaddingConfig{rank}d");
+        // That of three axes is one number for both sides.
+        let sides = if rank == 3 { 1 } else { 2 };
+        let sides = (0..sides).flat_map(|side| self.padding.iter().map(move |pair| &pair[side]));
+        let sides = sides.map(Dim::usize_tokens);
+        quote!(::kiln::layer::#config::Explicit(#(#sides),*))
+    }
+}
+
+/// What a layer takes for its axes: `[3, 3]`, and `3` for a single one.
+pub fn per_axis(dims: &[Dim]) -> TokenStream {
+    match dims {
+        [dim] => dim.usize_tokens(),
+        dims => list(dims),
     }
 }
 
