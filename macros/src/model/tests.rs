@@ -3,7 +3,7 @@
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use syn::{Item, LitStr};
 
-const DECLARATIONS: [&str; 3] = [
+const DECLARATIONS: [&str; 4] = [
     "/// A small residual network.
      pub struct DigitNet {
          /// Number of classes.
@@ -38,6 +38,16 @@ const DECLARATIONS: [&str; 3] = [
      let pooled = __ -> global_avg_pool;
      let gone = pooled -> softmax;
      output gone;
+     loss mse;",
+    "struct Signal { width: usize = 4, edge: f64 = 0.5 }
+     input sound: [width, any length];
+     let narrow = sound -> conv1d(2 * width, kernel: width, groups: 2) -> max_pool1d(2, padding: 1)
+         -> conv_transpose1d(width, kernel: 2, stride: width, output_padding: width - 1);
+     let high = narrow -> pad([width, 0], value: edge) -> interpolate(scale: width, mode: linear);
+     let image = high -> adaptive_max_pool1d(4 * width) -> reshape([width, -1, 2])
+         -> permute([2, 0, 1]) -> pixel_unshuffle(2) -> avg_pool2d(2, stride: width, ceil_mode: true);
+     let column = image -> unfold2d(1) -> select(1, width / 8) -> reshape([width, 2]) -> mean(-1);
+     output column;
      loss mse;",
 ];
 
@@ -198,6 +208,12 @@ impl Lcg {
             "relu",
             "batch_norm",
             "max_pool2d",
+            "conv_transpose1d",
+            "reshape",
+            "permute",
+            "select",
+            "pad",
+            "interpolate",
             "dropout",
             "softmax",
             "repeat",
@@ -435,7 +451,7 @@ fn every_path_of_an_expansion_is_absolute_or_the_declarations_own() {
     }
     for (declaration, own) in DECLARATIONS
         .into_iter()
-        .zip(["DigitNet", "Small", "Pooled"])
+        .zip(["DigitNet", "Small", "Pooled", "Signal"])
     {
         check(super::expand(declaration.parse().expect("tokens")), own);
     }
