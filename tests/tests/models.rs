@@ -2,7 +2,7 @@
 
 use kiln::prelude::*;
 use kiln_models::*;
-use kiln_tests::device;
+use kiln_tests::{device, lock, numbers};
 
 /// Weights and biases of a dense layer.
 fn dense(inputs: usize, outputs: usize) -> usize {
@@ -96,6 +96,18 @@ fn the_published_networks_have_their_published_numbers_of_parameters() {
     // Caffe's AlexNet; the norms of LARS's have a scale and a shift for each channel.
     let channels = 96 + 256 + 384 + 384 + 256;
     assert_eq!(params(&AlexNetConfig::new()), 60_965_224 + 2 * channels);
+    // ViT-B/16 of torchvision.
+    assert_eq!(params(&VitConfig::new()), 86_567_656);
+    // Akamaster's count of He et al.'s networks for CIFAR, their 0.27 and 0.85 million.
+    assert_eq!(params(&CifarResNetConfig::new()), 269_722);
+    assert_eq!(params(&CifarResNetConfig::new().with_blocks(9)), 853_018);
+    // nanoGPT's character model, whose last layer has the embedding's weights.
+    assert_eq!(params(&CharTransformerConfig::new()), 10_745_088 + 65 * 384);
+    let gates = 4 * (128 * (128 + 128) + 2 * 128);
+    assert_eq!(
+        params(&LstmClassifierConfig::new()),
+        20_000 * 128 + gates + 2 * 128 + 2
+    );
     // Table 5 of Zagoruyko and Komodakis: 36.5, 17.1, 8.9 and 11.0 million.
     let wide = |depth, widen| params(&WideResNetConfig::new().with_depth(depth).with_widen(widen));
     assert_eq!(wide(28, 10), 36_479_194);
@@ -188,4 +200,87 @@ fn small_versions_of_the_deep_networks_run() {
             .forward(Tensor::ones([2, 6], &device)),
         10,
     );
+}
+
+#[test]
+fn the_shortcut_without_parameters_takes_every_other_pixel_and_adds_zeros() {
+    let _lock = lock();
+    let net = CifarResNetConfig::new()
+        .with_blocks(1)
+        .with_width(2)
+        .with_size(6);
+    let net = net.init(&device()).expect("valid");
+    assert!(
+        net.summary()
+            .layers
+            .iter()
+            .all(|layer| !layer.path.contains("shortcut") || layer.params == 0)
+    );
+    assert_eq!(
+        net.forward(Tensor::ones([2, 3, 6, 6], &device())).dims(),
+        [2, 10]
+    );
+}
+
+#[test]
+fn small_versions_of_the_sequence_networks_run() {
+    let _lock = lock();
+    let device = device();
+    let vit = VitConfig::new()
+        .with_size(12)
+        .with_channels(1)
+        .with_patch(4)
+        .with_dim(8);
+    let vit = vit
+        .with_layers(2)
+        .with_heads(2)
+        .with_hidden(16)
+        .with_classes(5);
+    let vit = vit.init(&device).expect("valid");
+    assert_eq!(
+        vit.forward(Tensor::ones([2, 1, 12, 12], &device)).dims(),
+        [2, 5]
+    );
+    let text = CharTransformerConfig::new()
+        .with_vocabulary(9)
+        .with_context(7)
+        .with_dim(8);
+    let text = text
+        .with_layers(2)
+        .with_heads(2)
+        .init(&device)
+        .expect("valid");
+    for length in [1, 4, 7] {
+        let characters = Tensor::<2, Int>::zeros([3, length], &device);
+        assert_eq!(text.forward(characters).dims(), [3, length, 9]);
+    }
+    let lstm = LstmClassifierConfig::new()
+        .with_vocabulary(9)
+        .with_dim(4)
+        .with_hidden(3)
+        .with_layers(2);
+    let lstm = lstm.init(&device).expect("valid");
+    assert_eq!(
+        lstm.forward(Tensor::<2, Int>::ones([2, 6], &device)).dims(),
+        [2, 2]
+    );
+}
+
+#[test]
+fn a_character_is_predicted_from_those_before_it_alone() {
+    let _lock = lock();
+    let device = device();
+    let text = CharTransformerConfig::new()
+        .with_vocabulary(9)
+        .with_context(6)
+        .with_dim(8);
+    let text = text
+        .with_layers(2)
+        .with_heads(2)
+        .init(&device)
+        .expect("valid");
+    let first = text.forward(Tensor::from_ints([[1, 2, 3, 4, 5]], &device));
+    let second = text.forward(Tensor::from_ints([[1, 2, 3, 8, 0]], &device));
+    let prefix = |scores: Tensor<3>| numbers(&scores.slice([0..1, 0..3]).into_data());
+    assert_eq!(prefix(first), prefix(second));
 }

@@ -51,11 +51,16 @@ const DECLARATIONS: [&str; 4] = [
      loss mse;",
 ];
 
-/// The items and the errors of an expansion, which must be Rust.
+/// The items and the errors of an expansion.
 fn expanded(tokens: TokenStream) -> (Vec<Item>, Vec<String>) {
-    let shown = tokens.to_string();
-    let file: syn::File = syn::parse2(super::expand(tokens))
-        .unwrap_or_else(|error| panic!("{error} in what became of `{shown}`"));
+    messages(super::expand(tokens))
+}
+
+/// The items and the errors of what became of a declaration, which must be Rust.
+fn messages(expansion: TokenStream) -> (Vec<Item>, Vec<String>) {
+    let shown = expansion.to_string();
+    let file: syn::File =
+        syn::parse2(expansion).unwrap_or_else(|error| panic!("{error} in `{shown}`"));
     let is_error = |item: &Item| match item {
         Item::Macro(item) if item.mac.path.segments.last()?.ident == "compile_error" => {
             Some(item.mac.parse_body::<LitStr>().expect("a message").value())
@@ -166,9 +171,22 @@ fn each_wrong_example_of_the_documentation_has_one_mistake() {
     assert!(wrong.len() > 10);
     for example in wrong {
         let (code, _) = example.split_once("```").expect("an end");
-        let call: syn::ItemMacro = syn::parse_str(code).expect("a call of `model!`");
-        let errors = expanded(call.mac.tokens).1;
-        assert_eq!(errors.len(), 1, "{errors:#?} for {code}");
+        let file: syn::File = syn::parse_str(code).expect("Rust");
+        let mut mistakes = Vec::new();
+        // What a type of the user's own lacks is rustc's to say.
+        let mut expected = 1;
+        for item in file.items {
+            match item {
+                Item::Macro(item) => mistakes.extend(expanded(item.mac.tokens).1),
+                Item::Struct(item) if item.attrs.is_empty() => expected = 0,
+                Item::Struct(item) => {
+                    let input = syn::parse2(quote::quote!(#item)).expect("a struct");
+                    mistakes.extend(messages(super::derive(input)).1);
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(mistakes.len(), expected, "{mistakes:#?} for {code}");
     }
 }
 
