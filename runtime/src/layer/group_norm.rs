@@ -66,7 +66,7 @@ impl GroupNorm {
         let shape = input.dims();
         let rows = shape[0] * self.groups;
         let size = shape[1..].iter().product::<usize>() / self.groups;
-        let ones = Tensor::ones([size], &input.device());
+        let ones = Tensor::ones([size], (&input.device(), input.dtype()));
         let input = input.reshape([rows, size]);
         let normal = kernel::layer_norm(input, ones, None, self.epsilon).reshape(shape);
         let (Some(gamma), Some(beta)) = (&self.gamma, &self.beta) else {

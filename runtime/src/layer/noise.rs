@@ -109,5 +109,6 @@ fn kept<const D: usize, const L: usize>(
 ) -> Tensor<D> {
     let mut shape = [1; D];
     shape[..L].copy_from_slice(&leading);
-    Tensor::random(shape, Distribution::Bernoulli(1.0 - p), &input.device())
+    let of = (&input.device(), input.dtype());
+    Tensor::random(shape, Distribution::Bernoulli(1.0 - p), of)
 }
