@@ -3,7 +3,7 @@
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use syn::{Item, LitStr};
 
-const DECLARATIONS: [&str; 4] = [
+const DECLARATIONS: [&str; 5] = [
     "/// A small residual network.
      pub struct DigitNet {
          /// Number of classes.
@@ -49,6 +49,16 @@ const DECLARATIONS: [&str; 4] = [
      let column = image -> unfold2d(1) -> select(1, width / 8) -> reshape([width, 2]) -> mean(-1);
      output column;
      loss mse;",
+    "struct Heads { share: f64 = 0.5, groups: usize = 2 }
+     input x: [2 * groups, any length];
+     let normed = x -> group_norm(groups) -> gelu(approximate: tanh) -> hardtanh(min: -share)
+         -> prelu(parameters: channels, slope: share) -> rrelu(lower: share / 8) -> glu(dim: 0);
+     let scores = normed -> adaptive_max_pool1d(6) -> swiglu(groups + 1) -> local_response_norm(3);
+     let likely = scores -> log_softmax;
+     let left = scores -> flatten -> dropout(share);
+     output scores, likely, left;
+     loss cross_entropy(scores, label_smoothing: share) + share * poisson_nll(left, full: true)
+         + (groups + 1) * ctc(likely) + cosine_embedding(left, left, margin: -share);",
 ];
 
 /// The items and the errors of an expansion.
@@ -232,6 +242,10 @@ impl Lcg {
             "select",
             "pad",
             "interpolate",
+            "group_norm",
+            "glu",
+            "cross_entropy",
+            "ctc",
             "dropout",
             "softmax",
             "repeat",
@@ -469,7 +483,7 @@ fn every_path_of_an_expansion_is_absolute_or_the_declarations_own() {
     }
     for (declaration, own) in DECLARATIONS
         .into_iter()
-        .zip(["DigitNet", "Small", "Pooled", "Signal"])
+        .zip(["DigitNet", "Small", "Pooled", "Signal", "Heads"])
     {
         check(super::expand(declaration.parse().expect("tokens")), own);
     }
