@@ -1,14 +1,14 @@
 //! `model!`: parse -> check -> IR -> expand. `check` works over `dim`, `require` and `paths`; `layers`
 //! and `loss` are the tables of what may be written.
 
-mod check;
+pub mod check;
 mod derive;
-mod dim;
+pub mod dim;
 mod expand;
-mod ir;
-mod layers;
+pub mod ir;
+pub mod layers;
 mod loss;
-mod parse;
+pub mod parse;
 mod paths;
 pub mod require;
 #[cfg(test)]
