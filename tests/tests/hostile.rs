@@ -168,6 +168,34 @@ pub mod shadowed {
     }
 
     ::kiln::model! {
+        /// Every layer of signals, images, volumes and shapes.
+        pub struct Seen { size: usize = 2, edge: f64 = 0.5 }
+        input sound: [2 * size, 16];
+        let signal = sound -> conv1d(4, kernel: size, padding: same, groups: size) -> relu
+            -> max_pool1d(size, ceil_mode: true)
+            -> conv_transpose1d(4, kernel: size, stride: size, output_padding: size - 1)
+            -> avg_pool1d(size) -> adaptive_avg_pool1d(8) -> adaptive_max_pool1d(4 * size)
+            -> pad([size, size], value: edge) -> interpolate(size: 8, mode: linear) -> identity;
+        let image = signal -> reshape([size, -1, 4]) -> permute([0, 2, 1])
+            -> interpolate(scale: size, mode: bicubic, align_corners: true)
+            -> pad([1, 1, 0, 0], mode: reflect) -> conv_transpose2d(4, kernel: size, stride: size)
+            -> pixel_shuffle(size) -> pixel_unshuffle(size)
+            -> max_pool2d(size, dilation: size, ceil_mode: true)
+            -> avg_pool2d(size, ceil_mode: true) -> adaptive_avg_pool2d([4, size])
+            -> adaptive_max_pool2d(size);
+        let volume = image -> reshape([1, 4, size, size])
+            -> conv3d(2, kernel: [3, 1, 1], padding: same)
+            -> conv_transpose3d(2, kernel: size, stride: size) -> adaptive_avg_pool3d(4)
+            -> adaptive_max_pool3d(size);
+        let column = volume -> select(0, size - 1) -> unfold2d(size) -> mean(-1);
+        let largest = volume -> global_max_pool;
+        let sums = image -> max(0) -> sum(0);
+        let output = concat(column, largest, sums, dim: 0);
+        output output;
+        loss mse;
+    }
+
+    ::kiln::model! {
         struct O;
         input self_: [3];
         let v1 = self_ -> linear(4) -> tanh;
@@ -276,6 +304,11 @@ fn a_crate_with_its_own_names_changes_nothing() -> Result<(), InitError> {
     assert!(model.to_string().contains("Hostile"));
     assert_eq!(model.config().drop.to_string(), "0.1");
     assert!(shadowed::quiet().summary()?.params() > 0);
+    let seen = shadowed::SeenConfig::new().init(&device)?;
+    assert_eq!(
+        seen.forward(Tensor::zeros([2, 4, 16], &device)).dims(),
+        [2, 12]
+    );
     let text = config.to_string();
     assert_eq!(
         shadowed::HostileConfig::load_binary(text.as_bytes()).ok(),
