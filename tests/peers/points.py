@@ -248,6 +248,16 @@ alike = torch.tensor([1.0, -1.0, -1.0, 1.0, -1.0])
 pair = ("left", "right")
 loss("cosine_embedding", F.cosine_embedding_loss, alike, FLAT, paths=pair)
 loss("cosine_embedding_settings", lambda a, b, t: F.cosine_embedding_loss(a, b, t, margin=0.2), alike, FLAT, paths=pair)
+loss("margin_ranking", F.margin_ranking_loss, signs, FLAT, paths=pair)
+loss("margin_ranking_settings", lambda a, b, t: F.margin_ranking_loss(a, b, t, margin=0.4), signs, FLAT, paths=pair)
+normal, positive = ("mean", "variance"), nn.Softplus()
+density = F.gaussian_nll_loss
+loss("gaussian_nll", lambda m, v, t: density(m, t, v), rounded(5, 4), FLAT, last=positive, paths=normal)
+loss(
+    "gaussian_nll_settings",
+    lambda m, v, t: density(m, t, v, full=True, eps=0.6),
+    rounded(5, 4), FLAT, last=positive, paths=normal,
+)
 
 
 def ctc(y, target):

@@ -147,14 +147,14 @@ losses! {
 
 /// The same for a loss that compares two outputs.
 macro_rules! pairs {
-    ($($case:ident: $loss:ident $args:tt;)*) => {$(
+    ($($case:ident: $left:ident, $right:ident $(-> $layer:ident)?, $loss:ident $args:tt;)*) => {$(
         mod $case {
             kiln::model! {
                 pub struct Net;
                 input x: [3];
-                let left = x -> linear(4);
-                let right = x -> linear(4);
-                output left, right;
+                let $left = x -> linear(4) $(-> $layer)?;
+                let $right = x -> linear(4) $(-> $layer)?;
+                output $left, $right;
                 loss $loss $args;
             }
 
@@ -167,6 +167,11 @@ macro_rules! pairs {
 }
 
 pairs! {
-    cosine_embedding: cosine_embedding(left, right);
-    cosine_embedding_settings: cosine_embedding(left, right, margin: 0.2);
+    cosine_embedding: left, right, cosine_embedding(left, right);
+    cosine_embedding_settings: left, right, cosine_embedding(left, right, margin: 0.2);
+    margin_ranking: left, right, margin_ranking(left, right);
+    margin_ranking_settings: left, right, margin_ranking(left, right, margin: 0.4);
+    gaussian_nll: mean, variance -> softplus, gaussian_nll(mean, variance);
+    gaussian_nll_settings: mean, variance -> softplus,
+        gaussian_nll(mean, variance, full: true, epsilon: 0.6);
 }

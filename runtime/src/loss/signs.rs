@@ -35,6 +35,18 @@ pub fn hinge_embedding<const D: usize>(
     config.init().forward(output, target, Reduction::Mean)
 }
 
+/// The mean of `max(0, margin - target_i (left_i - right_i))` over the batch and all its numbers: the
+/// left one is to be larger by `margin` where the target is 1, smaller where it is -1. As PyTorch's
+/// `MarginRankingLoss`. All of one shape, `[batch, ..]`.
+pub fn margin_ranking<const D: usize>(
+    left: Tensor<D>,
+    right: Tensor<D>,
+    target: Tensor<D>,
+    margin: f64,
+) -> Tensor<1> {
+    (target * (right - left) + margin).clamp_min(0.0).mean()
+}
+
 /// The mean of `log(1 + exp(-target_i output_i))` over the batch and all its numbers, the logistic
 /// loss of a target that is 1 or -1, as PyTorch's `SoftMarginLoss`. Both of one shape, `[batch, ..]`.
 pub fn soft_margin<const D: usize>(output: Tensor<D>, target: Tensor<D>) -> Tensor<1> {

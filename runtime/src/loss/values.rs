@@ -32,6 +32,29 @@ pub fn smooth_l1<const D: usize>(output: Tensor<D>, target: Tensor<D>, beta: f64
     huber(output, target, beta) / beta
 }
 
+/// The mean negative logarithm of the density of values under normal distributions,
+/// `(log v + (mean_i - target_i)² / v) / 2` with `v = variance_i`, at least `epsilon`, over the batch and
+/// all its numbers (Nix and Weigend 1994); with `full` also its constant, `log(2π)/2`. As PyTorch's
+/// `GaussianNLLLoss`. All of one shape, `[batch, ..]`.
+pub fn gaussian_nll<const D: usize>(
+    mean: Tensor<D>,
+    variance: Tensor<D>,
+    target: Tensor<D>,
+    full: bool,
+    epsilon: f64,
+) -> Tensor<1> {
+    // As in PyTorch, what is too small is raised, but its gradient flows.
+    let known = variance.clone().detach();
+    let variance = variance + (known.clone().clamp_min(epsilon) - known);
+    let loss = (variance.clone().log() + (mean - target).square() / variance) * 0.5;
+    let constant = if full {
+        0.5 * std::f64::consts::TAU.ln()
+    } else {
+        0.0
+    };
+    loss.mean() + constant
+}
+
 /// The mean negative logarithm of the probability of counts under Poisson distributions, as PyTorch's
 /// `PoissonNLLLoss`: of `exp(output_i) - target_i output_i` where `log_input`, the output being the
 /// logarithm of the expected count, else of `output_i - target_i log(output_i + epsilon)`. With `full`

@@ -23,17 +23,32 @@ use Param as P;
 /// The parameter that names the output, where there are several.
 const OUTPUT: Param = P::optional("output");
 
+/// A loss of one output.
 const fn entry(
     name: &'static str,
     params: &'static [Param],
     rule: fn(&mut Rule) -> Target,
 ) -> Entry {
+    let positional = 1;
+    let signature = Signature { params, positional };
     Entry {
         name,
-        signature: Signature {
-            params,
-            positional: 1,
-        },
+        signature,
+        rule,
+    }
+}
+
+/// A loss that takes two outputs.
+const fn pair(
+    name: &'static str,
+    params: &'static [Param],
+    rule: fn(&mut Rule) -> Target,
+) -> Entry {
+    let positional = 2;
+    let signature = Signature { params, positional };
+    Entry {
+        name,
+        signature,
         rule,
     }
 }
@@ -111,21 +126,44 @@ const LOSSES: &[Entry] = &[
             rule.values()
         },
     ),
-    Entry {
-        name: "cosine_embedding",
-        signature: Signature {
-            params: &[
-                P::required("left"),
-                P::required("right"),
-                P::optional("margin"),
-            ],
-            positional: 2,
-        },
-        rule: |rule| {
+    pair(
+        "cosine_embedding",
+        &[
+            P::required("left"),
+            P::required("right"),
+            P::optional("margin"),
+        ],
+        |rule| {
             rule.real("margin", 0.0, Range::Cosine);
-            rule.pair()
+            rule.vectors()
         },
-    },
+    ),
+    pair(
+        "margin_ranking",
+        &[
+            P::required("left"),
+            P::required("right"),
+            P::optional("margin"),
+        ],
+        |rule| {
+            rule.real("margin", 0.0, Range::Finite);
+            rule.alike()
+        },
+    ),
+    pair(
+        "gaussian_nll",
+        &[
+            P::required("mean"),
+            P::required("variance"),
+            P::optional("full"),
+            P::optional("epsilon"),
+        ],
+        |rule| {
+            rule.flag("full", false);
+            rule.real("epsilon", 1e-6, Range::Positive);
+            rule.alike()
+        },
+    ),
 ];
 
 /// How many targets a batch may have (`Upload`).

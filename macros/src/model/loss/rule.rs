@@ -178,29 +178,44 @@ impl Rule<'_, '_> {
     }
 
     /// Two outputs `[n]` of one size, compared with a sign.
-    pub fn pair(&mut self) -> Target {
-        let sign = Target::Values(Shape::of(Vec::new()));
+    pub fn vectors(&mut self) -> Target {
+        self.same("[n] of one size", |dims| dims == 1);
+        Target::Values(Shape::of(Vec::new()))
+    }
+
+    /// Two outputs of one shape, compared with values of it.
+    pub fn alike(&mut self) -> Target {
+        self.same("of one shape", |_| true);
+        self.values()
+    }
+
+    /// Demands two outputs of one shape, and of as many dimensions as `fits` says.
+    fn same(&mut self, what: &str, fits: fn(usize) -> bool) {
         let [Some(left), Some(right)] = self.outputs[..] else {
-            return sign;
+            return;
         };
         let (Some(a), Some(b)) = (&left.shape.0, &right.shape.0) else {
-            return sign;
+            return;
         };
-        let text = format!(
-            "`{}` compares two outputs [n] of one size, found ",
+        let mut message = message![format!(
+            "`{}` takes two outputs {what}, found ",
             self.args.name
-        );
-        let mut message = message![text];
+        )];
         message.extend(shape_parts(&left.shape));
         message.push(" and ".into());
         message.extend(shape_parts(&right.shape));
-        let condition = match (a.as_slice(), b.as_slice()) {
-            ([a], [b]) => Condition::Equal(a.clone(), b.clone()),
-            _ => Condition::Equal(Dim::of(0), Dim::of(1)),
-        };
         let pos = self.args.name.into();
-        self.checks.require(condition, pos, "loss", message);
-        sign
+        if a.len() != b.len() || !fits(a.len()) {
+            let never = Condition::Equal(Dim::of(0), Dim::of(1));
+            self.checks.require(never, pos, "loss", message);
+            return;
+        }
+        for (a, b) in a.iter().zip(b) {
+            let equal = Condition::Equal(a.clone(), b.clone());
+            if !self.checks.require(equal, pos, "loss", message.clone()) {
+                break;
+            }
+        }
     }
 }
 
