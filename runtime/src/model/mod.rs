@@ -181,7 +181,7 @@ pub enum MismatchError {
     #[error(
         "the model takes examples of shape {}, the data set holds {}; \
          change the model's `input` or choose another data set",
-        shapes(.expected, |shape| shown(shape)), shapes(.found, |shape| format!("{shape:?}"))
+        shapes(.expected, shown), shapes(.found, |shape| format!("{shape:?}"))
     )]
     Input {
         /// The model's.
