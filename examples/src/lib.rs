@@ -1,6 +1,7 @@
 //! What the programs share: the network that reads digits, and how a person sees them.
 
 pub mod by_hand;
+pub mod declared;
 
 use std::error::Error;
 use std::io;

@@ -201,7 +201,8 @@ fn check_identical(options: &Options, processes: &mut [Process], results: &mut R
     let Some(process) = all.find(|process| process.contender() == Contender::ByHand) else {
         return;
     };
-    for network in [Network::Mlp, Network::Cnn] {
+    // The transformer's attention keeps its weights in PyTorch's layout, by hand it does not.
+    for network in [Network::Mlp, Network::Cnn, Network::ResNet20] {
         if !options.wants(&Case::Step(network).to_string()) {
             continue;
         }

@@ -7,40 +7,40 @@ use kiln::burn::tensor::{Distribution, Gradients};
 use kiln::data::TensorData;
 use kiln::prelude::*;
 use kiln_examples::by_hand::with_kiln;
+use kiln_examples::declared::ResNet20Config;
 use kiln_models::{CnnConfig, MlpConfig};
 
-/// The perceptron; `device` records gradients.
-pub fn mlp(batch: usize, device: &Device) -> Result<bool, Box<dyn Error>> {
-    let by_hand = with_kiln::Mlp::new(device);
-    let declared = MlpConfig::new().init(device)?;
-    Ok(identical(
-        &declared,
-        by_hand,
-        with_kiln::Mlp::forward,
-        batch,
-        device,
-    ))
-}
+/// The network called `name`, if it is one of images; `device` records gradients.
+pub fn of(name: &str, batch: usize, device: &Device) -> Result<Option<bool>, Box<dyn Error>> {
+    use with_kiln::{Cnn, Mlp, ResNet20};
 
-/// The convolutional network; `device` records gradients.
-pub fn cnn(batch: usize, device: &Device) -> Result<bool, Box<dyn Error>> {
-    let by_hand = with_kiln::Cnn::new(device);
-    let declared = CnnConfig::new().init(device)?;
-    Ok(identical(
-        &declared,
-        by_hand,
-        with_kiln::Cnn::forward,
-        batch,
-        device,
-    ))
+    let images = |channels, size| {
+        let shape = [batch, channels, size, size];
+        Tensor::<4>::random(shape, Distribution::Default, device)
+    };
+    Ok(Some(match name {
+        "mlp" => {
+            let declared = MlpConfig::new().init(device)?;
+            identical(&declared, Mlp::new(device), Mlp::forward, images(1, 28))
+        }
+        "cnn" => {
+            let declared = CnnConfig::new().init(device)?;
+            identical(&declared, Cnn::new(device), Cnn::forward, images(1, 28))
+        }
+        "resnet20" => {
+            let declared = ResNet20Config::new().init(device)?;
+            let by_hand = ResNet20::new(device);
+            identical(&declared, by_hand, ResNet20::forward, images(3, 32))
+        }
+        _ => return Ok(None),
+    }))
 }
 
 fn identical<M, H>(
     declared: &M,
     by_hand: H,
     forward: fn(&H, Tensor<4>) -> Tensor<2>,
-    batch: usize,
-    device: &Device,
+    images: Tensor<4>,
 ) -> bool
 where
     M: Model<Input = Tensor<4>, Output = Tensor<2>, Target = Tensor<1, Int>>,
@@ -48,8 +48,8 @@ where
 {
     // Both start from the same weights, in the same order.
     let by_hand = copied(declared, by_hand);
-    let images = Tensor::<4>::random([batch, 1, 28, 28], Distribution::Default, device);
-    let labels = Tensor::<1, Int>::arange(0..batch as i64, device).remainder_scalar(10);
+    let ([batch, ..], device) = (images.dims(), images.device());
+    let labels = Tensor::<1, Int>::arange(0..batch as i64, &device).remainder_scalar(10);
     let (a, b) = (declared.forward(images.clone()), forward(&by_hand, images));
     let outputs = a.to_data() == b.to_data();
     let loss = kiln::loss::cross_entropy(b, labels.clone(), 0.0);

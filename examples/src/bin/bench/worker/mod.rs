@@ -95,10 +95,8 @@ fn memory(work: Work, case: &str, count: &str) -> Result<Value, Box<dyn Error>> 
 
 fn identical(work: Work, network: &str) -> Result<Value, Box<dyn Error>> {
     let device = default_device()?.autodiff();
-    let identical = match network {
-        "mlp" => identical::mlp(work.batch, &device)?,
-        "cnn" => identical::cnn(work.batch, &device)?,
-        _ => return Err(format!("no declared network is called `{network}`").into()),
+    let Some(identical) = identical::of(network, work.batch, &device)? else {
+        return Err(format!("`{network}` is declared with other weights than by hand").into());
     };
     Ok(json!({ "identical": identical }))
 }

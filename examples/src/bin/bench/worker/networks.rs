@@ -8,6 +8,7 @@ use kiln::burn::optim::{AdamWConfig, SgdConfig};
 use kiln::burn::tensor::Distribution;
 use kiln::prelude::*;
 use kiln_examples::by_hand::{with_burn, with_kiln};
+use kiln_examples::declared::{ResNet20Config, TransformerConfig};
 use kiln_models::{CnnConfig, MlpConfig};
 
 use super::Repetition;
@@ -44,25 +45,32 @@ type Prepared = Result<Repetition, Box<dyn Error>>;
 /// A declared network.
 pub fn declared(order: &Order) -> Prepared {
     match order.network {
-        Network::Mlp => of_config(&MlpConfig::new(), order),
-        Network::Cnn => of_config(&CnnConfig::new(), order),
-        other => Err(format!("{} is not declared yet", other.name()).into()),
+        Network::Mlp => of_config(&MlpConfig::new(), order, order.images(), |scores| scores),
+        Network::Cnn => of_config(&CnnConfig::new(), order, order.images(), |scores| scores),
+        Network::ResNet20 => of_config(&ResNet20Config::new(), order, order.images(), |scores| {
+            scores
+        }),
+        Network::Transformer => {
+            let rows = |scores: Tensor<3>| scores.flatten(0, 1);
+            of_config(&TransformerConfig::new(), order, order.text(), rows)
+        }
     }
 }
 
-fn of_config<C>(config: &C, order: &Order) -> Prepared
-where
-    C: ModelConfig,
-    C::Model: Model<Input = Tensor<4>, Output = Tensor<2>, Target = Tensor<1, Int>>,
-{
+fn of_config<C: ModelConfig + 'static>(
+    config: &C,
+    order: &Order,
+    input: <C::Model as Model>::Input,
+    rows: fn(<C::Model as Model>::Output) -> Tensor<2>,
+) -> Prepared {
     let model = config.init(&order.device)?;
     let update = kilns_update(order.network, &model)?;
     let subject = Subject {
         model,
-        input: order.images(),
+        input,
         labels: order.labels(),
-        forward: C::Model::forward,
-        loss: C::Model::loss,
+        forward: Box::new(move |model: &C::Model, input| rows(model.forward(input))),
+        loss: |_, scores, labels| kiln::loss::cross_entropy(scores, labels, 0.0),
     };
     subject.prepare(order.case, update)
 }
@@ -97,7 +105,7 @@ fn with_kilns_tools<M: Module + 'static, I: Clone + 'static>(
         model,
         input,
         labels: order.labels(),
-        forward,
+        forward: Box::new(forward),
         loss: |_, scores, labels| kiln::loss::cross_entropy(scores, labels, 0.0),
     };
     subject.prepare(order.case, update)
@@ -142,7 +150,7 @@ fn with_burns_tools<M: Module + 'static, I: Clone + 'static>(
         model,
         input,
         labels: order.labels(),
-        forward,
+        forward: Box::new(forward),
         loss: |_, scores, labels| {
             let loss = CrossEntropyLossConfig::new().init(&scores.device());
             loss.forward(scores, labels)

@@ -15,7 +15,7 @@ pub struct Subject<M, I> {
     pub model: M,
     pub input: I,
     pub labels: Tensor<1, Int>,
-    pub forward: fn(&M, I) -> Tensor<2>,
+    pub forward: Box<dyn Fn(&M, I) -> Tensor<2>>,
     pub loss: fn(&M, Tensor<2>, Tensor<1, Int>) -> Tensor<1>,
 }
 
