@@ -351,8 +351,12 @@ fn an_absurd_size_is_an_error_that_names_the_layer() {
         refused(&conv().with_pad_w(padding), "");
         refused(&pooling::NetConfig::new().with_pad_h(padding), "max_pool2d");
     }
-    for absurd in [0, usize::MAX, u32::MAX as usize] {
+    // No repetition at all changes nothing, so 0 is one to say it with.
+    assert!(agrees::<_, 4>(&same::NetConfig::new().with_blocks(0)));
+    for absurd in [usize::MAX, u32::MAX as usize] {
         refused(&same::NetConfig::new().with_blocks(absurd), "repeat");
+    }
+    for absurd in [0, usize::MAX, u32::MAX as usize] {
         refused(&same::NetConfig::new().with_kernel_h(absurd), "conv2d");
         refused(&same::NetConfig::new().with_dilation(absurd), "conv2d");
         refused(&rows::NetConfig::new().with_a(absurd), "input x");
