@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
 /// A place in the declaration: the span of its first and of its last token.
@@ -16,6 +16,11 @@ pub struct Pos {
 }
 
 impl Pos {
+    /// Its first token.
+    pub fn start(self) -> Span {
+        self.first
+    }
+
     /// The place from the start of `self` to the end of `end`.
     pub fn to(self, end: impl Into<Pos>) -> Pos {
         Pos {
@@ -116,4 +121,37 @@ impl Drop for Report {
             unreachable!("a report was dropped without being turned into tokens");
         }
     }
+}
+
+/// A call at the place of what the user wrote: of a function with a path of theirs in the middle of
+/// its name. That path and the arguments keep the places that they have.
+pub fn call_at(
+    at: Span,
+    [before, behind]: [TokenStream; 2],
+    path: &syn::Path,
+    arguments: TokenStream,
+) -> TokenStream {
+    let mut call = located(before, at);
+    call.extend([path.to_token_stream(), located(behind, at)]);
+    let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
+    arguments.set_span(Span::call_site().located_at(at));
+    call.extend([TokenTree::Group(arguments)]);
+    call
+}
+
+/// The tokens at the place of what the user wrote, for what rustc says of them.
+pub fn located(tokens: TokenStream, at: Span) -> TokenStream {
+    let tokens = tokens.into_iter().map(|token| match token {
+        TokenTree::Group(group) => {
+            let span = group.span().located_at(at);
+            let mut group = Group::new(group.delimiter(), located(group.stream(), at));
+            group.set_span(span);
+            TokenTree::Group(group)
+        }
+        mut token => {
+            token.set_span(token.span().located_at(at));
+            token
+        }
+    });
+    tokens.collect()
 }

@@ -271,11 +271,9 @@ macro_rules! __impl_module {
             // Their names are not imported: the user's own type may be called like one of them.
             use $crate::__private::burn::module as __module;
 
-            #[allow(dead_code)] // Where no field has a path of its own.
-            const CONTAINER: &$crate::__private::Str =
+            const __CONTAINER: &$crate::__private::Str =
                 ::core::concat!("Struct:", ::core::stringify!($name));
 
-            #[allow(unused_variables)]
             impl __module::Module for $name {
                 fn collect_devices(&self, devices: __module::Devices) -> __module::Devices {
                     $(let devices = __module::Module::collect_devices(&self.$field, devices);)*
@@ -319,17 +317,17 @@ macro_rules! __impl_module {
 
                 fn visit<V: __module::ModuleVisitor>(&self, visitor: &mut V) {
                     $(
-                        $(__module::ModuleVisitor::enter_module(visitor, $enter, CONTAINER);)*
+                        $(__module::ModuleVisitor::enter_module(visitor, $enter, __CONTAINER);)*
                         __module::Module::visit(&self.$field, visitor);
-                        $(__module::ModuleVisitor::exit_module(visitor, $exit, CONTAINER);)*
+                        $(__module::ModuleVisitor::exit_module(visitor, $exit, __CONTAINER);)*
                     )*
                 }
 
                 fn map<M: __module::ModuleMapper>(self, mapper: &mut M) -> Self {
                     $(
-                        $(__module::ModuleMapper::enter_module(mapper, $enter, CONTAINER);)*
+                        $(__module::ModuleMapper::enter_module(mapper, $enter, __CONTAINER);)*
                         let $field = __module::Module::map(self.$field, mapper);
-                        $(__module::ModuleMapper::exit_module(mapper, $exit, CONTAINER);)*
+                        $(__module::ModuleMapper::exit_module(mapper, $exit, __CONTAINER);)*
                     )*
                     Self { $($field,)* $($kept: self.$kept)? }
                 }
@@ -366,7 +364,6 @@ macro_rules! __outline_module {
                 }
             }
 
-            #[allow(unused_variables)]
             impl __module::Module for $name {
                 fn collect_devices(&self, devices: __module::Devices) -> __module::Devices {
                     devices

@@ -117,6 +117,10 @@ fn settings(attrs: &[Attribute], name: &Ident, report: &Report) -> Option<[Optio
         while !tokens.is_empty() {
             let key: Ident = tokens.parse()?;
             tokens.parse::<Token![=]>()?;
+            let twice = key == "input" && input.is_some() || key == "loss" && loss.is_some();
+            if twice {
+                report.error(&key, format!("`#[model(..)]` is given `{key}` twice"));
+            }
             match key.to_string().as_str() {
                 "input" => {
                     let name = Ident::new("input", Span::call_site());
@@ -163,7 +167,19 @@ fn step(field: &Field, report: &Report) -> Option<Step> {
         report.error(name, message);
         return None;
     };
-    let step = attr.parse_args_with(|tokens: ParseStream| Step::parse(tokens, report, 0));
+    if let Some(second) = attrs.find(|attr| attr.path().is_ident("layer")) {
+        let message = format!("`{name}` has a layer already; give this one a field of its own");
+        report.syn(syn::Error::new_spanned(second, message));
+    }
+    let step = attr.parse_args_with(|tokens: ParseStream| {
+        let step = Step::parse(tokens, report, 0)?;
+        match tokens.is_empty() {
+            true => Ok(step),
+            false => {
+                Err(tokens.error("a field is one layer; give the next one a field of its own"))
+            }
+        }
+    });
     let step = step.map_err(|error| report.syn(error)).ok()?;
     let single = matches!(step.kind, StepKind::Layer(_) | StepKind::Own(_));
     if !single || step.label.is_some() {
@@ -193,7 +209,12 @@ pub fn compare(fields: &[(Ident, Type)], network: &Network, report: &Report) {
         };
         let last = |path: &syn::Path| path.segments.last().map(|last| last.ident.to_string());
         let expected = syn::parse2(ty.clone()).ok().and_then(|path| last(&path));
-        let found_name = match found {
+        // What a macro of the user's put there is a group.
+        let mut inner = found;
+        while let Type::Group(group) = inner {
+            inner = &group.elem;
+        }
+        let found_name = match inner {
             Type::Path(path) => last(&path.path),
             _ => None,
         };

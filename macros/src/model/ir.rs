@@ -1,7 +1,7 @@
 //! IR: a network that was checked. It has only valid parts, every shape known, so that writing it
 //! out is straight-line.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 
 use super::dim::{Dim, Shape};
 pub use super::parse::Join;
@@ -141,6 +141,9 @@ pub enum Callee {
 /// said to come out.
 pub struct OwnLayer {
     pub path: syn::Path,
+    /// Where it stands, for what rustc says of it.
+    pub span: Span,
+    /// A reference.
     pub config: TokenStream,
     pub input: Shape,
     pub output: Shape,

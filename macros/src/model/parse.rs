@@ -290,7 +290,15 @@ impl Statement {
             && !STATEMENTS.contains(&found.to_string().as_str())
         {
             let found = syntax::shown(&found);
-            return Err(input.error(format!("expected `->` or `;` here, found `{found}`")));
+            let hint = match found.as_str() {
+                "+" | "*" if !chain.is_empty() => {
+                    "; put the chain before it in parentheses: `(x -> linear(4)) + y`"
+                }
+                "-" | "/" => "; values are joined by `+`, `*` and `concat(a, b, dim: 0)`",
+                _ => "",
+            };
+            let message = format!("expected `->` or `;` here, found `{found}`{hint}");
+            return Err(input.error(message));
         }
         Ok(Statement::Let {
             name,
@@ -376,6 +384,15 @@ impl Source {
                 pos,
             });
         }
+        if let Ok(found) = input.fork().parse::<TokenTree>()
+            && !matches!(found, TokenTree::Ident(_))
+        {
+            let message = format!(
+                "expected a value, an input or the name of a `let`, found `{}`",
+                syntax::shown(&found),
+            );
+            return Err(syn::Error::new(found.span(), message));
+        }
         let word: Ident = input.parse()?;
         if word == "concat" && input.peek(syn::token::Paren) {
             return Source::concat(input, report, name, &word, depth);
@@ -424,10 +441,10 @@ impl Source {
                 }
             } else {
                 let (source, chain) = Source::with_chain(&content, report, name, depth + 1)?;
-                parts.push(match chain.is_empty() {
-                    true => source,
-                    false => Source {
-                        pos: source.pos,
+                parts.push(match chain.last() {
+                    None => source,
+                    Some(last) => Source {
+                        pos: source.pos.to(last.pos),
                         kind: SourceKind::Chain(Box::new(source), chain),
                     },
                 });
@@ -448,6 +465,10 @@ impl Step {
     pub fn parse(input: ParseStream, report: &Report, depth: usize) -> syn::Result<Step> {
         if depth > DEEPEST {
             return Err(input.error("blocks are nested too deeply here"));
+        }
+        if input.peek(syn::token::Brace) {
+            let message = "a group of layers has a label: `name: { linear(4) -> relu }`";
+            return Err(input.error(message));
         }
         if !input.peek(syn::Ident) && !Own::begins(input) {
             return Err(input.error("expected a layer, `residual { .. }` or `repeat n { .. }`"));
@@ -486,7 +507,7 @@ impl Step {
         if word == "residual" {
             input.parse::<Ident>()?;
             let shortcut = match input.peek(syn::token::Paren) {
-                true => Shortcut::parse(input, report, depth)?,
+                true => Some(Shortcut::parse(input, report, depth)?),
                 false => None,
             };
             let block = Block::parse(input, report, depth, "residual { .. }")?;
@@ -620,29 +641,32 @@ impl Own {
 
 impl Shortcut {
     /// `(shortcut: step -> step)` or `(project: ..)`.
-    fn parse(input: ParseStream, report: &Report, depth: usize) -> syn::Result<Option<Shortcut>> {
+    fn parse(input: ParseStream, report: &Report, depth: usize) -> syn::Result<Shortcut> {
         const KEYS: [&str; 2] = ["shortcut", "project"];
         let content;
-        syn::parenthesized!(content in input);
+        let paren = syn::parenthesized!(content in input);
         let example = "`residual(shortcut: conv2d(16, kernel: 1)) { .. }`";
-        let key: Ident = content.parse().map_err(|_| {
-            content.error(format!("expected what goes around the block: {example}"))
-        })?;
-        let word = key.to_string();
-        if !content.peek(Token![:]) {
-            return Err(content.error(format!("expected `:` here, as in {example}")));
+        if !content.peek(syn::Ident) || !content.peek2(Token![:]) {
+            let message = format!("`residual` takes what goes around its block by name: {example}");
+            // The end of the input has no place of its own.
+            return Err(match content.is_empty() {
+                true => syn::Error::new(paren.span.join(), message),
+                false => content.error(message),
+            });
         }
+        let key: Ident = content.parse()?;
         content.parse::<Token![:]>()?;
-        let known = KEYS.contains(&word.as_str());
-        if !known {
+        let word = key.to_string();
+        if !KEYS.contains(&word.as_str()) {
             let hint = suggest::hint(&word, "it has", KEYS);
             report.error(&key, format!("`residual` has no parameter `{word}`{hint}"));
         }
         let steps = Block::steps(&content, report, depth, "the end of the parentheses")?;
-        Ok(known.then_some(Shortcut {
-            always: word == "shortcut",
+        let meant = suggest::nearest(&word, KEYS);
+        Ok(Shortcut {
+            always: meant != Some("project"),
             steps,
-        }))
+        })
     }
 }
 
@@ -671,13 +695,25 @@ impl Repeat {
             (None, one)
         } else {
             let first = Expr::parse(input)?;
-            if input.peek(Token![..]) && !input.peek(Token![..=]) {
+            if input.peek(Token![..=]) {
+                let message = "a range ends before its end: write `0..5` for `0..=4`";
+                report.error(&input.parse::<TokenTree>()?, message);
+                // The other two of its three characters.
+                input.parse::<TokenTree>()?;
+                input.parse::<TokenTree>()?;
+                (Some(first), Expr::parse(input)?)
+            } else if input.peek(Token![..]) {
                 input.parse::<Token![..]>()?;
                 (Some(first), Expr::parse(input)?)
             } else {
                 (None, first)
             }
         };
+        if let (None, Some(from)) = (&index, &from) {
+            let message = "a range needs the name of its index: `repeat i in 0..4 { .. }`; without \
+                           one write the number of repetitions: `repeat 4 { .. }`";
+            report.error(from.pos.to(to.pos), message);
+        }
         if let (Some(index), None) = (&index, &from) {
             let message = format!("`{index}` needs a range: `repeat {index} in 0..4 {{ .. }}`");
             report.error(to.pos, message);

@@ -3,7 +3,7 @@
 use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use syn::{Item, LitStr};
 
-const DECLARATIONS: [&str; 5] = [
+const DECLARATIONS: [&str; 6] = [
     "/// A small residual network.
      pub struct DigitNet {
          /// Number of classes.
@@ -59,7 +59,43 @@ const DECLARATIONS: [&str; 5] = [
      output scores, likely, left;
      loss cross_entropy(scores, label_smoothing: share) + share * poisson_nll(left, full: true)
          + (groups + 1) * ctc(likely) + cosine_embedding(left, left, margin: -share);",
+    "pub struct Graph { depth: usize = 3, width: usize = 4, drop: f64 = 0.1 }
+     input tokens: int [any length];
+     input observer: [length, width];
+     input memory: [any elements, 1];
+     let x = tokens -> embedding(7, width) -> problems: layer_norm;
+     let device = (x + observer * observer -> relu) + (observer -> problems -> problems);
+     let wide = concat(device, x -> tanh, dim: 1) -> r#fn: { linear(width) -> v0: linear(width) };
+     let value = wide
+         -> repeat depth { residual { first: linear(width) -> first } -> relu }
+         -> stage: repeat index in 0..depth {
+             residual(project: linear(2 * width)) {
+                 linear(2 * width) -> dropout(drop * index / depth)
+             }
+         };
+     let grown = value -> repeat n in 0..3 {
+         layer[n + 1]: repeat i in 0..[1, 2, 1][n] {
+             residual(shortcut: down: linear([4, 8, 6][n])) {
+                 linear([4, 8, 6][n]) -> linear(if i == 0 { [4, 8, 6][n] } else { 8 })
+             }
+         }
+     };
+     let nodes: [length, width] = grown -> linear(width)
+         -> ::nets::Doubled(2.0, times: depth, sizes: [1, depth]) -> block: Block(width)
+         -> repeat i in 0..depth { Block(width + i - i, drop: drop) -> Doubled as [length, width] };
+     let text = nodes -> multi_head_attention(2, memory: memory);
+     output text, nodes;
+     loss mse(nodes) + 0.5 * mse(text);",
 ];
+
+/// A struct of the user's own.
+const DERIVED: &str = "/// A network.
+     #[model(input = int [any length], loss = mse)]
+     pub struct Derived {
+         #[layer(embedding(5, 4))] words: ::kiln::layer::Embedding,
+         #[layer(relu)] observer: ::kiln::layer::Relu,
+         #[layer(::nets::Doubled(2.0))] pub r#in: ::nets::Doubled,
+     }";
 
 /// The items and the errors of an expansion.
 fn expanded(tokens: TokenStream) -> (Vec<Item>, Vec<String>) {
@@ -91,6 +127,8 @@ fn what_is_right_is_no_error() {
     for declaration in DECLARATIONS {
         assert_eq!(errors(declaration), Vec::<String>::new());
     }
+    let derived = super::derive(syn::parse_str(DERIVED).expect("a struct"));
+    assert_eq!(messages(derived).1, Vec::<String>::new());
 }
 
 #[test]
@@ -472,7 +510,9 @@ fn every_path_of_an_expansion_is_absolute_or_the_declarations_own() {
                     let parameter = word.len() == 1;
                     let local =
                         keyword || parameter || word.starts_with("__") || word.starts_with(own);
-                    let root = before && !behind && !local;
+                    // `.own::<..>`
+                    let method = at > 0 && tokens[at - 1].to_string() == ".";
+                    let root = before && !behind && !local && !method;
                     assert!(!root, "`{word}::` begins a path in scope");
                     let shadowed = SHADOWED.contains(&word.as_str()) && !behind;
                     assert!(!shadowed, "`{word}` is looked up in scope");
@@ -483,10 +523,12 @@ fn every_path_of_an_expansion_is_absolute_or_the_declarations_own() {
     }
     for (declaration, own) in DECLARATIONS
         .into_iter()
-        .zip(["DigitNet", "Small", "Pooled", "Signal", "Heads"])
+        .zip(["DigitNet", "Small", "Pooled", "Signal", "Heads", "Graph"])
     {
         check(super::expand(declaration.parse().expect("tokens")), own);
     }
+    let derived = super::derive(syn::parse_str(DERIVED).expect("a struct"));
+    check(derived, "Derived");
 }
 
 /// Prints how long the expansion of ResNet-50 takes; run it with `--release`.

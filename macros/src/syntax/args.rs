@@ -181,7 +181,9 @@ impl<'a> Bound<'a> {
 
     /// A real number.
     pub fn float(&self, name: &str) -> Option<&'a Expr> {
-        self.expr(name, HyperType::Float)
+        let expr = self.expr(name, HyperType::Float)?;
+        let early = expr.is_early(&format!("`{name}`"), self.head, self.report);
+        early.then_some(expr)
     }
 
     /// A literal `true` or `false`; a hyper-parameter would change what parameters there are.

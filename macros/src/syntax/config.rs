@@ -132,7 +132,6 @@ impl Config<'_> {
         let fields: Vec<_> = self.head.hypers.iter().map(|hyper| &hyper.name).collect();
         quote! {
             const _: () = {
-                #[allow(unused_imports)]
                 use ::core::primitive::{bool, char, f64, i64, str, u8, u64, usize};
                 use ::kiln::__private::serde as __serde;
 

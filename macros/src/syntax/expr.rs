@@ -5,7 +5,7 @@ use quote::quote;
 use syn::parse::ParseStream;
 use syn::{Lit, Token};
 
-use super::{Head, HyperType, Unit, head};
+use super::{Head, HyperType, Local, LocalKind, Unit, head};
 use crate::report::{Pos, Report};
 use crate::suggest;
 
@@ -195,6 +195,24 @@ impl Expr {
         }
     }
 
+    /// Reports a name in it that is known only when a tensor arrives, where `what` must be known
+    /// before; says whether there is none.
+    pub fn is_early(&self, what: &str, head: &Head, report: &Report) -> bool {
+        let names = self.names();
+        let locals = head.locals.borrow();
+        let late = |local: &&Local| local.kind == LocalKind::Any && names.contains(&local.text());
+        let found = locals.iter().find(late);
+        if let Some(found) = found {
+            let message = format!(
+                "{what} is needed before a tensor arrives, and `{}` is known only then; write a \
+                 number or a hyper-parameter",
+                found.name,
+            );
+            report.error(self.pos, message);
+        }
+        found.is_none()
+    }
+
     /// The element that `[a, b, c][i]` stands for.
     pub fn picked(&self, known: &dyn Fn(&Ident) -> Option<Number>) -> Option<&Expr> {
         match &self.node {
@@ -309,7 +327,8 @@ impl Expr {
             Node::Name(name) => head.resolve(name, wanted, report),
             Node::Any(name) => {
                 let message = format!(
-                    "`any` declares a dimension in the shape of an input; here it is `{name}` alone"
+                    "`any` declares a dimension, which only the shape of an input can; elsewhere its \
+                     name stands alone: `{name}`"
                 );
                 report.error(self.pos, message);
                 false
@@ -333,7 +352,7 @@ impl Expr {
                              {count}, found {found}"
                         ),
                         _ => "a list is indexed by a plain number, or by the index of a `repeat` \
-                              between two of them"
+                              that ends at a plain number"
                             .to_owned(),
                     };
                     report.error(index.pos, message);
@@ -343,9 +362,11 @@ impl Expr {
             }
             Node::If(choice) => {
                 let [left, right, then, otherwise] = choice.parts();
-                let compared = [left, right].map(|part| part.check(HyperType::Int, head, report));
+                // Of a comparison of real numbers one side says enough.
+                let compared = left.check(HyperType::Int, head, report)
+                    && right.check(HyperType::Int, head, report);
                 let chosen = [then, otherwise].map(|part| part.check(wanted, head, report));
-                compared.into_iter().chain(chosen).all(|fits| fits)
+                compared && chosen == [true, true]
             }
             Node::Neg(_) if wanted == HyperType::Bool => self.refuse(wanted, report),
             Node::Neg(inner) => inner.check(wanted, head, report),
@@ -560,10 +581,15 @@ fn atom(input: ParseStream, depth: usize) -> syn::Result<Expr> {
     if input.peek(syn::token::Bracket) {
         return pick(input, depth);
     }
-    if input.peek(syn::Ident) && input.peek2(syn::Ident) && input.fork().parse::<Ident>()? == "any"
+    let any = |word: &Ident| word == "any";
+    if (input.peek2(syn::Ident) || input.peek2(Lit))
+        && input.fork().parse().is_ok_and(|word: Ident| any(&word))
     {
         let any: Ident = input.parse()?;
-        let name: Ident = input.parse()?;
+        let Ok(name) = input.parse::<Ident>() else {
+            let message = "`any` gives a dimension its name: `any length`";
+            return Err(syn::Error::new(any.span(), message));
+        };
         return Ok(Expr {
             pos: Pos::from(&any).to(&name),
             node: Node::Any(name),
@@ -603,7 +629,8 @@ fn choice(input: ParseStream, depth: usize) -> syn::Result<Expr> {
     };
     let (then, _) = braced(input, depth)?;
     if !input.peek(Token![else]) {
-        return Err(input.error("expected `else` here: a number must come of either case"));
+        let message = "a number must come of either case: `if i == 0 { 2 } else { 1 }`";
+        return Err(syn::Error::new(start.span, message));
     }
     input.parse::<Token![else]>()?;
     let (otherwise, end) = if input.peek(Token![if]) {
@@ -630,6 +657,10 @@ fn pick(input: ParseStream, depth: usize) -> syn::Result<Expr> {
     let (content, place);
     let list = syn::bracketed!(content in input);
     let mut items = Vec::new();
+    if content.is_empty() {
+        let message = "this list holds nothing to pick from: `[2, 4][i]`";
+        return Err(syn::Error::new(list.span.join(), message));
+    }
     while !content.is_empty() {
         items.push(sum(&content, depth + 1)?);
         if !content.is_empty() {

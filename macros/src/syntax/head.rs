@@ -35,6 +35,12 @@ pub enum LocalKind {
     Index(i128),
 }
 
+impl Local {
+    pub fn text(&self) -> String {
+        self.name.to_string()
+    }
+}
+
 /// The variable of the expansion that holds a [`Local`].
 pub fn local(name: &str) -> Ident {
     let name = name.trim_start_matches("r#");

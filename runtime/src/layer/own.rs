@@ -14,7 +14,7 @@ use crate::model::{Node, Observe, Size, Summary};
 /// what [`output`](Self::output) says is asked by `init`.
 ///
 /// Every network declared with one input and one output is such a layer, so
-/// `-> Block(channels: 32)` nests it.
+/// `-> Block(32)` nests it.
 ///
 /// ```
 /// use kiln::layer::Layer;

@@ -11,9 +11,9 @@ use crate::model::layers::{self, Layer, Made, Rule};
 use crate::model::parse::{Block, Label, Own, Shortcut, Step, StepKind};
 use crate::model::paths;
 use crate::model::require::{Condition, message};
-use crate::report::Pos;
+use crate::report::{Pos, call_at, located};
 use crate::suggest;
-use crate::syntax::{Call, Expr, HyperType, Node, Value, ValueKind};
+use crate::syntax::{Call, Expr, HyperType, Node, Number, Value, ValueKind};
 
 /// A labelled layer, for those that share its weights.
 #[derive(Clone)]
@@ -60,17 +60,21 @@ impl Lowering<'_> {
                         Some(_) => &place.around,
                         None => &place.labels,
                     };
-                    at.path = [relative.as_slice(), &[self.label(label)]].concat();
+                    let name = self.label(label);
+                    at.path = relative.clone();
+                    // Of a label without a name nothing more is said.
+                    at.path.push(name.clone().unwrap_or_default());
+                    self.doubled.extend(name.is_none().then(String::new));
                     let path = at.path.join(".");
-                    if self.labels.contains_key(&path) {
-                        let name = &label.name;
+                    if let Some(name) = name.filter(|_| self.labels.contains_key(&path)) {
                         let message = format!(
                             "the label `{name}` is given twice; a label names one layer's \
                              parameters, choose another, or share them: `-> {name}`"
                         );
-                        self.report.error(name, message);
-                        self.doubled.insert(name.unraw().to_string());
+                        self.report.error(&label.name, message);
+                        self.doubled.insert(name);
                     }
+                    self.names.insert(label.name.to_string());
                     self.labels.insert(path, None);
                 }
                 (None, Some(first)) => at.path.push((first + index).to_string()),
@@ -97,21 +101,21 @@ impl Lowering<'_> {
     }
 
     /// The segment of the path that a label stands for.
-    fn label(&mut self, label: &Label) -> String {
+    fn label(&mut self, label: &Label) -> Option<String> {
         let name = label.name.unraw().to_string();
         let Some(number) = &label.number else {
-            return name;
+            return Some(name);
         };
         if !number.check(HyperType::Int, self.head, self.report) {
-            return name;
+            return None;
         }
         match number.literal() {
-            Some(number) => format!("{name}{}", number.float()),
-            None => {
-                let message = "a label is numbered by a plain number, or by the index of a \
-                               `repeat` between two of them";
+            Some(Number::Int(number)) if number >= 0 => Some(format!("{name}{number}")),
+            _ => {
+                let message = "a label is numbered by a plain number from 0 on, or by the index \
+                               of a `repeat` that ends at a plain number";
                 self.report.error(number.pos, message);
-                name
+                None
             }
         }
     }
@@ -132,12 +136,21 @@ impl Lowering<'_> {
             }
             let labels = self.labels.keys().map(String::as_str);
             let names = layers::all().map(|layer| layer.name).chain(labels);
-            let hint = suggest::nearest(&name, names).map_or_else(
-                || "; the layers are listed in the documentation of `model!`".to_owned(),
-                |near| format!("; did you mean `{near}`?"),
-            );
-            self.report
-                .error(&call.name, format!("no layer is called `{name}`{hint}"));
+            let message = match suggest::nearest(&name, names) {
+                _ if name == "concat" => "`concat` begins a chain, and takes every value that it \
+                                          joins: `concat(a, b, dim: 0) -> ..`"
+                    .to_owned(),
+                _ if self.names.contains(&name) => format!(
+                    "the label `{name}` does not reach here: weights are shared behind the layer \
+                     that has the label, and in its own block"
+                ),
+                Some(near) => format!("no layer is called `{name}`; did you mean `{near}`?"),
+                None => format!(
+                    "no layer is called `{name}`; the layers are listed in the documentation of \
+                     `model!`"
+                ),
+            };
+            self.report.error(&call.name, message);
             return unknown(flow);
         };
         let Some((made, values)) = self.made(&flow, layer, call, at) else {
@@ -174,7 +187,8 @@ impl Lowering<'_> {
         at: &Place,
     ) -> Option<(Made, Vec<Flow>)> {
         if flow.integers && !layer.integers {
-            self.needs_numbers(flow, &format!("`{}`", layer.name), (&call.name).into());
+            let (what, pos) = (format!("`{}`", layer.name), (&call.name).into());
+            self.needs_numbers(&mut flow.clone(), &what, pos);
             return None;
         }
         if layer.integers && !flow.integers && flow.shape.0.is_some() {
@@ -199,8 +213,8 @@ impl Lowering<'_> {
             };
             if at.block > 0 {
                 let message = format!(
-                    "a block that is repeated sees no values around it, such as `{word}`; write \
-                     the repetitions out: `repeat i in 0..2 {{ .. }}`"
+                    "a block that is repeated an open number of times sees no values around it, \
+                     such as `{word}`; give `repeat` a plain number"
                 );
                 self.report.error(word, message);
                 return None;
@@ -238,7 +252,8 @@ impl Lowering<'_> {
         if let Some(any) = made.params.anys().first() {
             let message = format!(
                 "`{name}` has parameters for each of its input's features, which the dimension \
-                 `{any}` decides, and that is known only when a tensor arrives",
+                 `{any}` decides, and that is known only when a tensor arrives; give it a size in \
+                 the `input`",
             );
             self.report.error(name, message);
         }
@@ -296,6 +311,10 @@ impl Lowering<'_> {
         let Some((made, values)) = self.made(&flow, layer, &shared.call, at) else {
             return Flow::UNKNOWN;
         };
+        let unknown = |shape: &Shape| shape.0.iter().flatten().any(Dim::is_unknown);
+        if flow.shape.0.is_none() || unknown(&flow.shape) || unknown(&shared.input) {
+            return Flow::UNKNOWN;
+        }
         if made.init.to_string() != shared.init {
             let message = format!(
                 "`{label}` was made for {}, here {} goes in; to share weights the layer must be \
@@ -315,9 +334,9 @@ impl Lowering<'_> {
     }
 
     /// A layer of the user's own.
-    fn own(&mut self, flow: Flow, own: &Own, at: &Place) -> Flow {
+    fn own(&mut self, mut flow: Flow, own: &Own, at: &Place) -> Flow {
         let name = &own.args.name;
-        self.needs_numbers(&flow, &format!("`{name}`"), name.into());
+        self.needs_numbers(&mut flow, &format!("`{name}`"), name.into());
         let config = self.own_config(own);
         let path = paths::shown(&self.blocks, at.block, &at.path);
         let place = format!("{name} ({path})");
@@ -333,20 +352,21 @@ impl Lowering<'_> {
         let index = self.own.len();
         let kind = FieldKind::Layer {
             ty: quote!(#ty),
-            init: own_init(ty, &config, &flow.shape),
+            init: own_init(own, &config, &flow.shape),
         };
         self.own.push(OwnLayer {
             path: own.path.clone(),
+            span: name.span(),
             config,
             input: flow.shape.clone(),
             output: output.clone(),
             place,
             loops: self.checks.loops.clone(),
         });
-        let callee = Callee::Own {
-            field: self.field(at, kind),
-            own: index,
-        };
+        let field = self.field(at, kind);
+        let ident = &mut self.blocks[at.block].fields[field].ident;
+        ident.set_span(ident.span().located_at(name.span()));
+        let callee = Callee::Own { field, own: index };
         let row = Row {
             layer: name.to_string(),
             path: at.path.clone(),
@@ -363,7 +383,7 @@ impl Lowering<'_> {
         Flow::of(var, output)
     }
 
-    /// `Config::new(positional).with_key(value)`.
+    /// `&Config::new(positional).with_key(value)`.
     fn own_config(&mut self, own: &Own) -> TokenStream {
         let ty = &own.path;
         let mut positional = Vec::new();
@@ -379,6 +399,7 @@ impl Lowering<'_> {
                     quote!([#(#items),*])
                 }
             };
+            let value = located(value, arg.value.pos.start());
             match &arg.key {
                 None => positional.push(value),
                 Some(key) => {
@@ -387,14 +408,18 @@ impl Lowering<'_> {
                 }
             }
         }
-        quote! {
-            <<#ty as ::kiln::layer::Layer>::Config>::new(#(#positional),*) #keyed
-        }
+        let at = own.args.name.span();
+        let new = [quote!(&<<), quote!(as ::kiln::layer::Layer>::Config>::new)];
+        let new = call_at(at, new, ty, quote!(#(#positional),*));
+        quote!(#new #keyed)
     }
 
     /// A value for a layer of the user's own, whose type rustc knows.
     fn own_value(&mut self, expr: &Expr) -> TokenStream {
         let head = self.head;
+        if !expr.is_early("a setting", head, self.report) {
+            return quote!(0);
+        }
         let hyper = |name: &Ident| head.hyper(name).map(|hyper| hyper.ty);
         match &expr.node {
             // Of whatever type the setting is.
@@ -428,13 +453,13 @@ impl Lowering<'_> {
 
     fn residual(
         &mut self,
-        flow: Flow,
+        mut flow: Flow,
         shortcut: Option<&Shortcut>,
         block: &Block,
         pos: Pos,
         at: &Place,
     ) -> Flow {
-        self.needs_numbers(&flow, "`residual`", pos);
+        self.needs_numbers(&mut flow, "`residual`", pos);
         let inner = match shortcut {
             None => self.chain(flow.clone(), &block.steps, at, 0),
             // Beside the shortcut's path no layer can have that of the whole.
@@ -473,7 +498,9 @@ impl Lowering<'_> {
 }
 
 /// `Layer::build(&config, &[sizes], device)`
-fn own_init(ty: &syn::Path, config: &TokenStream, input: &Shape) -> TokenStream {
-    let input = input.size_tokens();
-    quote!(<#ty as ::kiln::layer::Layer>::build(&#config, &#input, device))
+fn own_init(own: &Own, config: &TokenStream, input: &Shape) -> TokenStream {
+    let (ty, input) = (&own.path, input.size_tokens());
+    let build = [quote!(<), quote!(as ::kiln::layer::Layer>::build)];
+    let given = quote!(#config, &#input, device);
+    call_at(own.args.name.span(), build, ty, given)
 }

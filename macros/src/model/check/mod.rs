@@ -47,6 +47,10 @@ struct Lowering<'a> {
     repetitions: Dim,
     /// The layers of this block by their labels' paths.
     labels: BTreeMap<String, Option<Shared>>,
+    /// The labels so far, wherever they stand.
+    names: BTreeSet<String>,
+    /// The indices of the `repeat`s around this place that are written out.
+    indices: Vec<Ident>,
     /// The names that statements further down declare.
     later: Vec<String>,
     /// Whether the declaration has no input, and no broken statement that may be one.
@@ -177,11 +181,14 @@ pub fn check(declaration: Declaration, derived: bool, report: &Report) -> Networ
                                    `output scores, features;`";
                     names.iter().for_each(|name| report.error(name, message));
                 }
-                closed = true;
                 for name in names {
                     let flow = lowering.flow(name);
+                    if closed {
+                        continue;
+                    }
                     if outputs.iter().any(|output| output.name == *name) {
                         report.error(name, format!("`{name}` is an output already"));
+                        continue;
                     }
                     if flow.integers {
                         let message = format!("`{name}` is an input of integers, no result");
@@ -194,6 +201,7 @@ pub fn check(declaration: Declaration, derived: bool, report: &Report) -> Networ
                         last_layer: flow.last_layer,
                     });
                 }
+                closed = true;
             }
             Statement::Loss { keyword, .. } if losses.is_some() => {
                 report.error(
@@ -224,6 +232,13 @@ pub fn check(declaration: Declaration, derived: bool, report: &Report) -> Networ
         }
     }
     lowering.unused();
+    if let (Some(_), Some(input)) = (losses, inputs.get(loss::MOST)) {
+        let message = format!(
+            "a model with a loss has at most {} inputs; leave this out, or the `loss`",
+            loss::MOST,
+        );
+        report.error(&input.name, message);
+    }
     let losses = loss::losses(losses.unwrap_or(&[]), &outputs, &mut lowering.checks);
     paths::tell_apart(&lowering.blocks, &lowering.doubled, report);
     let total = message![
@@ -282,6 +297,8 @@ impl<'a> Lowering<'a> {
             params: Dim::of(0),
             repetitions: Dim::of(1),
             labels: BTreeMap::new(),
+            names: BTreeSet::new(),
+            indices: Vec::new(),
             later: statements
                 .iter()
                 .filter_map(declared)

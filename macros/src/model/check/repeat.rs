@@ -21,12 +21,12 @@ const WRITTEN_OUT: i128 = 64;
 impl Lowering<'_> {
     pub(super) fn repeat(
         &mut self,
-        flow: Flow,
+        mut flow: Flow,
         repeat: &parse::Repeat,
         pos: Pos,
         at: &Place,
     ) -> Flow {
-        self.needs_numbers(&flow, "`repeat`", pos);
+        self.needs_numbers(&mut flow, "`repeat`", pos);
         let index = repeat.index.as_ref();
         let from = match index {
             None => 0,
@@ -47,7 +47,6 @@ impl Lowering<'_> {
         // What is no plain number has its first repetition written out at most: that may change
         // the shape, and the others keep it.
         let most = most.unwrap_or(1);
-        let mut flow = flow;
         for number in 0..=most {
             if count.number() == Some(number) {
                 break;
@@ -113,14 +112,19 @@ impl Lowering<'_> {
             path,
             ..at.clone()
         };
+        self.indices.extend(repeat.index.clone());
         let flow = self.chain(flow, &block.steps, &place, 0);
+        if repeat.index.is_some() {
+            self.indices.pop();
+        }
         self.repetitions = around;
         flow
     }
 
     /// Where the range of an index begins: a plain number.
     fn first(&mut self, index: &Ident, from: Option<&Expr>) -> Option<u32> {
-        if self.head.hyper(index).is_some() || self.head.local(index).is_some() {
+        let taken = self.head.hyper(index).is_some() || self.head.local(index).is_some();
+        if taken || self.indices.contains(index) {
             let message = format!("`{index}` stands for a number already; choose another name");
             self.report.error(index, message);
             return None;
@@ -190,10 +194,12 @@ impl Lowering<'_> {
             pos,
         };
         let end = self.chain(start, &body.block.steps, &place, 0);
-        if body.index.is_some() {
-            self.checks.loops.pop();
-            self.head.locals.borrow_mut().pop();
-        }
+        let leave = |lowering: &mut Self| {
+            if body.index.is_some() {
+                lowering.checks.loops.pop();
+                lowering.head.locals.borrow_mut().pop();
+            }
+        };
         self.labels = labels;
         self.repetitions = around;
         let (blocks, own, left, late, mistakes) = before;
@@ -204,6 +210,7 @@ impl Lowering<'_> {
             self.checks.left.truncate(left);
             self.checks.late.truncate(late);
             self.params = params;
+            leave(self);
             return None;
         }
         let indexed = body
@@ -222,6 +229,7 @@ impl Lowering<'_> {
             ", or write a plain number of repetitions, each of which may change it",
         ];
         let shape = self.agree(&flow.shape, &end.shape, pos, "repeat", words);
+        leave(self);
         let kind = FieldKind::Repeat(Repeat {
             block,
             index: body.index.map(|(index, _)| index.clone()),
@@ -244,6 +252,9 @@ impl Lowering<'_> {
             None => "the number of repetitions",
             Some(_) => "the end of the range",
         };
+        if !to.is_early(what, self.head, self.report) {
+            return (Dim::UNKNOWN, Dim::UNKNOWN);
+        }
         // A hyper-parameter may say that there is none, which then changes nothing.
         let low = i128::from(from.is_some() || to.literal().is_some());
         let end = self.whole(to, what, "repeat", low, MOST_REPETITIONS);

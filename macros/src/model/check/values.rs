@@ -24,6 +24,14 @@ impl Lowering<'_> {
                 let place = format!("input {name}");
                 let dims = dims.iter().map(|expr| match &expr.node {
                     Node::Any(any) => self.any(any),
+                    Node::Name(word) if self.names_nothing(word) => {
+                        let message = format!(
+                            "no number is called `{word}`; a dimension that only the tensor knows \
+                             is declared as `any length`, in the first shape that has it"
+                        );
+                        self.report.error(word, message);
+                        Dim::UNKNOWN
+                    }
                     _ => self.dimension(expr, &place),
                 });
                 Shape::of(dims.collect())
@@ -56,6 +64,17 @@ impl Lowering<'_> {
             kind: LocalKind::Any,
         });
         Dim::any(name)
+    }
+
+    /// Whether `word` stands for no number, nor is near to one that does.
+    fn names_nothing(&self, word: &Ident) -> bool {
+        let head = self.head;
+        let locals = head.locals.borrow();
+        let locals = locals.iter().map(|local| &local.name);
+        let hypers = head.hypers.iter().map(|hyper| &hyper.name);
+        let names = locals.chain(hypers).chain(&head.unread);
+        let names: Vec<_> = names.map(Ident::to_string).collect();
+        suggest::nearest(&word.to_string(), names.iter().map(String::as_str)).is_none()
     }
 
     /// A dimension that is written down.
@@ -123,7 +142,8 @@ impl Lowering<'_> {
                 self.join(*join, flows, source.pos, at)
             }
             SourceKind::Concat { parts, dim } => {
-                let flows = parts.iter().map(|part| self.source(part, at, steps));
+                let flows = parts.iter();
+                let flows = flows.map(|part| (self.source(part, at, steps), part.pos));
                 let flows = flows.collect();
                 self.concat(flows, dim.as_ref(), source.pos, at)
             }
@@ -131,12 +151,12 @@ impl Lowering<'_> {
     }
 
     fn join(&mut self, join: Join, flows: [(Flow, Pos); 2], pos: Pos, at: &Place) -> Flow {
-        let [(left, left_pos), (right, right_pos)] = flows;
+        let [(mut left, left_pos), (mut right, right_pos)] = flows;
         let sign = match join {
             Join::Add => "+",
             Join::Mul => "*",
         };
-        for (flow, pos) in [(&left, left_pos), (&right, right_pos)] {
+        for (flow, pos) in [(&mut left, left_pos), (&mut right, right_pos)] {
             self.needs_numbers(flow, &format!("`{sign}`"), pos);
         }
         let text = format!("`{sign}` takes two values of one shape, or with a 1 where they differ");
@@ -181,16 +201,22 @@ impl Lowering<'_> {
         Shape::of(dims)
     }
 
-    fn concat(&mut self, flows: Vec<Flow>, dim: Option<&Expr>, pos: Pos, at: &Place) -> Flow {
-        for flow in &flows {
-            self.needs_numbers(flow, "`concat`", pos);
+    fn concat(
+        &mut self,
+        mut flows: Vec<(Flow, Pos)>,
+        dim: Option<&Expr>,
+        pos: Pos,
+        at: &Place,
+    ) -> Flow {
+        for (flow, pos) in &mut flows {
+            self.needs_numbers(flow, "`concat`", *pos);
         }
-        let dim = match dim {
-            None => Some(0),
+        let (dim, dim_pos) = match dim {
+            None => (Some(0), pos),
             Some(Expr {
                 node: Node::Int(dim),
-                ..
-            }) => usize::try_from(*dim).ok(),
+                pos,
+            }) => (usize::try_from(*dim).ok(), *pos),
             Some(other) => {
                 let message = "`dim` is a plain number: 0 is the first dimension of an example";
                 self.report.error(other.pos, message);
@@ -202,7 +228,7 @@ impl Lowering<'_> {
             self.report.error(pos, message);
             return Flow::UNKNOWN;
         }
-        let mut shapes = flows.iter().filter_map(|flow| flow.shape.0.as_ref());
+        let mut shapes = flows.iter().filter_map(|(flow, _)| flow.shape.0.as_ref());
         let Some(first) = shapes
             .next()
             .filter(|_| shapes.clone().count() + 1 == flows.len())
@@ -213,17 +239,17 @@ impl Lowering<'_> {
         let Some(dim) = dim.filter(|dim| *dim < rank) else {
             let message = format!(
                 "`concat` joins along one of the {rank} dimensions of {}, counted from 0",
-                flows[0].shape,
+                flows[0].0.shape,
             );
-            self.report.error(pos, message);
+            self.report.error(dim_pos, message);
             return Flow::UNKNOWN;
         };
         let mut joined = first.clone();
-        for (flow, dims) in flows[1..].iter().zip(shapes) {
+        for ((flow, pos), dims) in flows[1..].iter().zip(shapes) {
             let mut message = message![format!(
                 "`concat` joins along dimension {dim}, so all others must be the same: "
             )];
-            message.extend(shape_parts(&flows[0].shape));
+            message.extend(shape_parts(&flows[0].0.shape));
             message.push(" and ".into());
             message.extend(shape_parts(&flow.shape));
             let others = first
@@ -240,7 +266,7 @@ impl Lowering<'_> {
             for condition in conditions {
                 if !self
                     .checks
-                    .require(condition, pos, "concat", message.clone())
+                    .require(condition, *pos, "concat", message.clone())
                 {
                     return Flow::UNKNOWN;
                 }
@@ -248,7 +274,7 @@ impl Lowering<'_> {
             joined[dim] = joined[dim].add(&dims[dim]);
         }
         let shape = Shape::of(joined);
-        let inputs = flows.iter().map(|flow| flow.var).collect();
+        let inputs = flows.iter().map(|(flow, _)| flow.var).collect();
         let kind = OpKind::Concat {
             inputs,
             dim: dim + 1,
@@ -259,8 +285,9 @@ impl Lowering<'_> {
     }
 
     /// Reports integers where `what` needs real numbers.
-    pub(super) fn needs_numbers(&mut self, flow: &Flow, what: &str, pos: Pos) {
-        if flow.integers {
+    pub(super) fn needs_numbers(&mut self, flow: &mut Flow, what: &str, pos: Pos) {
+        // What follows is not blamed for it too.
+        if std::mem::take(&mut flow.integers) {
             let message = format!(
                 "{what} needs real numbers, found integers; put an `embedding` before it, or \
                  leave `int` out of the input",

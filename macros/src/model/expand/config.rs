@@ -6,6 +6,7 @@ use quote::quote;
 use super::{Writer, sizes};
 use crate::model::ir::{FieldKind, OwnLayer};
 use crate::model::require::Loop;
+use crate::report::call_at;
 use crate::syntax::local;
 
 impl Writer<'_> {
@@ -16,7 +17,6 @@ impl Writer<'_> {
         let checks = self.network.checks.iter().map(|check| check.tokens(head));
         let own = self.network.own.iter().map(own_check);
         let check = self.body(quote! {
-            #[allow(unused_mut)]
             let mut problems = ::kiln::__private::Problems::new(#text);
             #(#checks)*
             #(#own)*
@@ -57,7 +57,7 @@ impl Writer<'_> {
         let types = self.input_dims();
         let names = self.input_names();
         quote! {
-            #[allow(unused_variables, clippy::unnecessary_wraps, clippy::too_many_arguments)]
+            #[allow(clippy::unnecessary_wraps, clippy::too_many_arguments)]
             impl #config {
                 fn __check(
                     &self,
@@ -188,6 +188,7 @@ impl Writer<'_> {
 fn own_check(own: &OwnLayer) -> TokenStream {
     let OwnLayer {
         path,
+        span,
         config,
         input,
         output,
@@ -195,7 +196,9 @@ fn own_check(own: &OwnLayer) -> TokenStream {
         loops,
     } = own;
     let (input, output) = (input.size_tokens(), output.size_tokens());
-    let asked = quote!(problems.own::<#path>(&#config, &#input, &#output, #place););
+    let given = quote!(#config, &#input, &#output, #place);
+    let asked = call_at(*span, [quote!(problems.own::<), quote!(>)], path, given);
+    let asked = quote!(#asked;);
     loops
         .iter()
         .rev()

@@ -1,11 +1,11 @@
 //! The forward pass.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
+use quote::quote;
 
 use super::{Writer, batched, sizes, tuple};
 use crate::model::ir::{Block, Callee, FieldKind, Join, Op, OpKind, Row, Var};
+use crate::report::located;
 
 impl Writer<'_> {
     pub(super) fn forward(&self) -> TokenStream {
@@ -37,7 +37,7 @@ impl Writer<'_> {
         let forward = self.body(quote!(self.__run(#given, &mut ())));
         let bodies = self.bodies();
         quote! {
-            #[allow(unused_variables, clippy::let_and_return, clippy::type_complexity)]
+            #[allow(clippy::let_and_return, clippy::type_complexity)]
             impl #name {
                 #(#[doc = #docs])*
                 pub fn forward(&self, #(#inputs: #types),*) -> #output {
@@ -181,6 +181,7 @@ impl Writer<'_> {
                 OpKind::Layer { row, .. } => see(row, &out),
                 _ => quote!(),
             };
+            let mut ty = quote!(::kiln::Tensor<#rank>);
             let result = match &op.kind {
                 OpKind::Layer { callee, row, .. } => match callee {
                     Callee::Field(field) => {
@@ -190,12 +191,13 @@ impl Writer<'_> {
                     Callee::Inline(layer) => quote!(#layer.forward(#(#taken),*)),
                     Callee::Own { field, own } => {
                         let field = &block.fields[*field].ident;
-                        let span = self.network.own[*own].path.span();
                         let path = row.path.join(".");
                         let input = &taken[0];
-                        quote_spanned! {span=>
+                        let run = quote! {
                             ::kiln::__private::run_own(&self.#field, #path, #input, observer)
-                        }
+                        };
+                        ty = located(ty, self.network.own[*own].span);
+                        located(run, self.network.own[*own].span)
                     }
                 },
                 OpKind::Repeat { field, .. } => {
@@ -223,7 +225,7 @@ impl Writer<'_> {
                     quote!(::kiln::Tensor::cat(::std::vec![#(#taken),*], #dim))
                 }
             };
-            code.extend(quote!(let #out: ::kiln::Tensor<#rank> = #result; #seen));
+            code.extend(quote!(let #out: #ty = #result; #seen));
         }
         let results: Vec<_> = results.iter().map(|result| uses.take(*result)).collect();
         let results = tuple(&results);

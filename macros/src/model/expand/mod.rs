@@ -104,7 +104,12 @@ impl Writer<'_> {
 
     /// The names of the inputs.
     fn input_names(&self) -> Vec<Ident> {
-        let names = self.network.inputs.iter().map(|input| input.name.clone());
+        // What an outline does not use has no name that rustc would look for uses of.
+        let names = self.network.inputs.iter().enumerate();
+        let names = names.map(|(i, input)| match self.outline {
+            true => Ident::new(&format!("_{i}"), Span::mixed_site()),
+            false => input.name.clone(),
+        });
         let names: Vec<_> = names.collect();
         if names.is_empty() {
             vec![Ident::new("input", Span::call_site())]

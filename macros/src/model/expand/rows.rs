@@ -5,6 +5,7 @@ use quote::quote;
 
 use super::{Writer, known, sizes};
 use crate::model::ir::{Callee, FieldKind, Join, OpKind, Var};
+use crate::report::call_at;
 use crate::syntax::local;
 
 impl Writer<'_> {
@@ -47,11 +48,10 @@ impl Writer<'_> {
                     let (path, config, input) = (&own.path, &own.config, node(index, inputs[0]));
                     let (layer, place) = (&row.layer, row.path.join("."));
                     let output = sizes(&row.shape);
-                    quote! {
-                        let #out = <#path as ::kiln::layer::Layer>::describe(
-                            &#config, #layer, #place, &#output, #input, summary,
-                        );
-                    }
+                    let describe = [quote!(<), quote!(as ::kiln::layer::Layer>::describe)];
+                    let given = quote!(#config, #layer, #place, &#output, #input, summary);
+                    let described = call_at(own.span, describe, path, given);
+                    quote!(let #out = #described;)
                 }
                 OpKind::Layer { row, .. } => {
                     let (layer, path, shape) = (&row.layer, row.path.join("."), sizes(&row.shape));

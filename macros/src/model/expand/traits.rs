@@ -6,6 +6,7 @@ use quote::{format_ident, quote};
 use super::{Writer, sizes, tuple};
 use crate::model::dim::Shape;
 use crate::model::ir::{Loss, Setting, Target};
+use crate::model::loss;
 use crate::syntax::Expr;
 
 impl Writer<'_> {
@@ -14,7 +15,9 @@ impl Writer<'_> {
         let own_config = self.own_config();
         let layer = self.layer();
         // Behind a mistake there may have been a loss that could not be read.
-        let model = (!self.network.losses.is_empty() || self.outline).then(|| self.model());
+        let trained = !self.network.losses.is_empty() || self.outline;
+        let few = self.network.inputs.len() <= loss::MOST;
+        let model = (trained && few).then(|| self.model());
         quote! {
             impl ::core::fmt::Display for #name {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -61,7 +64,6 @@ impl Writer<'_> {
         });
         let run = self.body(quote!(self.__run(input, observer)));
         quote! {
-            #[allow(unused_variables)]
             impl #config {
                 fn __output(
                     &self,
@@ -74,7 +76,6 @@ impl Writer<'_> {
                 }
             }
 
-            #[allow(unused_variables)]
             impl ::kiln::layer::Layer for #name {
                 type Config = #config;
                 type Input = #from;
@@ -138,9 +139,9 @@ impl Writer<'_> {
             }
         });
         let types: Vec<_> = types.collect();
-        // Where no loss could be read.
+        // Where no loss could be read, one of the first output will do.
         if types.is_empty() {
-            self.output_types()
+            self.output_types().drain(..1).collect()
         } else {
             types
         }
@@ -317,7 +318,6 @@ impl Writer<'_> {
                 }
             }
 
-            #[allow(unused_variables)]
             impl ::kiln::Model for #name {
                 type Config = #config;
                 type Input = #input;
@@ -347,7 +347,6 @@ impl Writer<'_> {
                 }
             }
 
-            #[allow(unused_variables)]
             impl ::kiln::__private::TrainStep for #name {
                 type Input = ::kiln::Batch<#name>;
                 type Output = #step;
@@ -357,7 +356,6 @@ impl Writer<'_> {
                 }
             }
 
-            #[allow(unused_variables)]
             impl ::kiln::__private::InferenceStep for #name {
                 type Input = ::kiln::Batch<#name>;
                 type Output = #step;

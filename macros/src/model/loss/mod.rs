@@ -166,8 +166,8 @@ const LOSSES: &[Entry] = &[
     ),
 ];
 
-/// How many targets a batch may have (`Upload`).
-const MOST: usize = 8;
+/// How many inputs, and how many targets, a batch may have (`Upload`).
+pub const MOST: usize = 8;
 
 /// The losses that `terms` name, and what they need of the outputs.
 pub fn losses(terms: &[Term], outputs: &[Output], checks: &mut Checks) -> Vec<Loss> {
@@ -184,6 +184,7 @@ fn loss(term: &Term, outputs: &[Output], checks: &mut Checks) -> Option<Loss> {
     let Term { weight, call } = term;
     if let Some(weight) = weight
         && weight.check(HyperType::Float, checks.head, checks.report)
+        && weight.is_early("the weight of a loss", checks.head, checks.report)
     {
         let condition = Condition::Real(weight.clone(), Range::Positive);
         let message = message!["the weight of a loss is above 0"];
