@@ -428,3 +428,21 @@ fn an_open_dimension_is_known_when_the_tensor_arrives() {
         "`Signal`: input weights: dimension 0 is `length`, which is 4, found 3"
     );
 }
+
+model! {
+    /// Keeps its shape only where nothing is added.
+    pub struct Widening { blocks: usize, extra: usize }
+    input x: [8];
+    let y = x -> repeat i in 0..blocks { linear(8 + i * extra) };
+    output y;
+}
+
+#[test]
+fn what_the_values_decide_of_each_repetition_is_asked_by_init() {
+    for (blocks, extra) in [(1, 5), (4, 0)] {
+        assert!(WideningConfig::new(blocks, extra).init(&device()).is_ok());
+    }
+    let error = WideningConfig::new(3, 5).init(&device());
+    let text = error.expect_err("it widens").to_string();
+    assert!(text.contains("[8] goes in, [13] comes out"), "{text}");
+}
