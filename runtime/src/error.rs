@@ -2,7 +2,7 @@
 
 use crate::data::DataError;
 use crate::device::DeviceError;
-use crate::model::{InitError, MismatchError, StoreError};
+use crate::model::{GraphError, InitError, MismatchError, StoreError};
 use crate::optim::OptimizerError;
 use crate::schedule::ScheduleError;
 use crate::train::{TrainError, TrainFailure};
@@ -23,6 +23,9 @@ pub enum Error {
     /// A model that could not be saved or loaded.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A drawing that could not be saved.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
     /// A data set that does not fit the model.
     #[error(transparent)]
     Mismatch(#[from] MismatchError),

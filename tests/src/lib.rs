@@ -1,5 +1,6 @@
 //! Tests that cross crates, and what they share.
 
+pub mod networks;
 pub mod peers;
 
 use std::collections::BTreeMap;

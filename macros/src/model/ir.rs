@@ -53,6 +53,8 @@ pub struct Block {
     pub body: Option<(usize, Var)>,
     pub fields: Vec<Field>,
     pub ops: Vec<Op>,
+    /// The repetitions among them, those around others first.
+    pub written: Vec<Written>,
     /// How many values the block has.
     pub vars: usize,
 }
@@ -79,6 +81,14 @@ pub struct Repeat {
     pub from: Dim,
     pub to: Dim,
     pub written: usize,
+}
+
+/// A repetition of a `repeat` that is written out: which operations it is.
+pub struct Written {
+    /// The `repeat`'s parameter path, relative to the block.
+    pub path: Vec<String>,
+    pub number: usize,
+    pub ops: std::ops::Range<usize>,
 }
 
 /// One operation; the operations of a block run in order.

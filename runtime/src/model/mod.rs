@@ -1,6 +1,7 @@
 //! What a declared network is to the rest: a Burn module that knows its configuration, its shapes
 //! and its loss.
 
+mod graph;
 mod observe;
 mod path;
 #[doc(hidden)]
@@ -19,6 +20,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::data::{DataError, Source, Target};
 
+pub use graph::{Cluster, Graph, GraphError, GraphNode, NodeKind};
 pub use observe::{Observe, first_non_finite};
 pub use size::Size;
 pub(crate) use size::shown;
@@ -71,6 +73,27 @@ pub trait Model: Module + fmt::Display + 'static {
         summary.unwrap_or_else(|_| Summary::new("", &[]))
     }
 
+    /// The network as a graph, to be drawn.
+    ///
+    /// ```
+    /// use kiln::prelude::*;
+    ///
+    /// model! {
+    ///     pub struct Net;
+    ///     input x: [4];
+    ///     let y = x -> residual { linear(4) -> tanh } -> linear(1);
+    ///     output y;
+    ///     loss mse;
+    /// }
+    /// let graph = NetConfig::new().init(&default_device()?)?.graph();
+    /// graph.save(std::env::temp_dir().join("net.svg"))?;
+    /// assert!(graph.to_mermaid().starts_with("flowchart TD"));
+    /// # Ok::<(), kiln::Error>(())
+    /// ```
+    fn graph(&self) -> Graph {
+        self.summary().graph()
+    }
+
     /// Writes parameters and configuration to one file in Burn's format, burnpack; an old file is
     /// replaced only once the new one is whole.
     ///
@@ -119,6 +142,15 @@ pub trait ModelConfig: Config + Clone + fmt::Debug + Send + Sync {
     ///
     /// As for [`init`](Self::init).
     fn summary_at(&self, lengths: &[(&str, usize)]) -> Result<Summary, InitError>;
+
+    /// The network as a graph, to be drawn.
+    ///
+    /// # Errors
+    ///
+    /// As for [`init`](Self::init).
+    fn graph(&self) -> Result<Graph, InitError> {
+        Ok(self.summary()?.graph())
+    }
 
     /// The shape of each input of one example.
     fn inputs(&self) -> Vec<Vec<Size>>;

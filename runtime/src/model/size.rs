@@ -35,6 +35,15 @@ impl fmt::Display for Size {
     }
 }
 
+/// `length×64`
+pub(crate) fn product(shape: &[Size]) -> String {
+    let sizes = shape.iter().map(|size| match size {
+        Size::Any(text) if text.contains(' ') => format!("({text})"),
+        size => size.to_string(),
+    });
+    sizes.collect::<Vec<_>>().join("×")
+}
+
 /// `[length, 64]`
 pub(crate) fn shown(shape: &[Size]) -> String {
     let sizes: Vec<_> = shape.iter().map(Size::to_string).collect();

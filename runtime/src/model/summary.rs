@@ -1,9 +1,11 @@
 //! A network in a table: layer, path, output shape, parameters, multiply-adds, memory.
 
+use std::collections::HashSet;
 use std::fmt;
 
+use super::graph::Graph;
 use super::path::Path;
-use super::size::Size;
+use super::size::{Size, product};
 
 /// The layers of a network, worked out without running it. `Display` prints them as a table.
 ///
@@ -17,10 +19,16 @@ pub struct Summary {
     /// The layers in the order in which they run.
     pub layers: Vec<LayerSummary>,
     path: Path,
+    /// The paths of the parameters so far.
+    held: HashSet<String>,
     /// The values, in the order in which they come about.
     pub(super) nodes: Vec<Value>,
-    /// Which of them the network gives.
-    pub(super) outputs: Vec<usize>,
+    /// The names of those that the network gives.
+    pub(super) outputs: Vec<(String, usize)>,
+    /// The repetitions and nested networks, each before those within it.
+    pub(super) scopes: Vec<Scope>,
+    /// Those that are being walked, from the outside in.
+    around: Vec<usize>,
     /// The sizes that were asked for by the names of open dimensions.
     lengths: Vec<(String, usize)>,
 }
@@ -36,6 +44,8 @@ pub struct LayerSummary {
     pub shape: Vec<Size>,
     /// How many parameters it has; 0 where it shares those of another.
     pub params: usize,
+    /// Whether it shares the parameters of a layer before it.
+    pub shared: bool,
     /// The multiplications, each with its addition, for one example; none where they depend on
     /// what is known only when a tensor arrives. Activations, norms and pools count none.
     pub multiply_adds: Option<usize>,
@@ -64,6 +74,19 @@ pub(super) struct Value {
     pub(super) row: Option<usize>,
     pub(super) shape: Vec<Size>,
     pub(super) inputs: Vec<usize>,
+    /// What it stands in.
+    pub(super) scope: Option<usize>,
+}
+
+/// A repetition of a `repeat`, or a network in another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Scope {
+    pub(super) path: String,
+    /// The path of the `repeat`.
+    pub(super) repeat: Option<String>,
+    /// The network's name.
+    pub(super) network: Option<String>,
+    pub(super) parent: Option<usize>,
 }
 
 #[doc(hidden)]
@@ -77,8 +100,11 @@ impl Summary {
             inputs: Vec::new(),
             layers: Vec::new(),
             path: Path::default(),
+            held: HashSet::new(),
             nodes: Vec::new(),
             outputs: Vec::new(),
+            scopes: Vec::new(),
+            around: Vec::new(),
             lengths: lengths.collect(),
         }
     }
@@ -104,9 +130,15 @@ impl Summary {
         inputs: &[Node],
     ) -> Node {
         let number = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        let path = self.path.of(path);
+        let shared = self.held.contains(&path);
+        if params > 0 {
+            self.held.insert(path.clone());
+        }
         self.layers.push(LayerSummary {
             layer: layer.to_owned(),
-            path: self.path.of(path),
+            path,
+            shared,
             shape: shape.to_vec(),
             params: number(params),
             multiply_adds: multiply_adds.map(number),
@@ -130,8 +162,9 @@ impl Summary {
         self.node(format!("concat {dim}"), None, shape, inputs)
     }
 
-    pub fn outputs(&mut self, outputs: &[Node]) {
-        self.outputs = outputs.iter().map(|node| node.0).collect();
+    pub fn outputs(&mut self, names: &[&str], outputs: &[Node]) {
+        let names = names.iter().map(|name| (*name).to_owned());
+        self.outputs = names.zip(outputs.iter().map(|node| node.0)).collect();
     }
 
     /// The shape of a value.
@@ -150,26 +183,65 @@ impl Summary {
             row,
             shape: shape.to_vec(),
             inputs: inputs.iter().map(|node| node.0).collect(),
+            scope: self.around.last().copied(),
         });
         Node(self.nodes.len() - 1)
     }
 
     /// The repetition number `index` of the `repeat` at `path` begins.
     pub fn enter(&mut self, path: &str, index: usize) {
+        let repeat = Some(self.path.of(path));
         self.path.enter(path, index);
+        self.scope(self.path.of(""), repeat, None);
     }
 
-    /// The network at `path` in this one begins.
-    pub fn model(&mut self, path: &str) {
+    /// The network `name` at `path` in this one begins.
+    pub fn model(&mut self, name: &str, path: &str) {
         self.path.model(path);
+        match self.around.last() {
+            // It is all that the repetition around it holds.
+            Some(&scope) if path.is_empty() => {
+                self.scopes[scope].network = Some(name.to_owned());
+                self.around.push(scope);
+            }
+            _ => self.scope(self.path.of(""), None, Some(name.to_owned())),
+        }
     }
 
+    /// The repetition number `index` of the `repeat` at `path` begins, of which the layers are given
+    /// with their whole paths.
+    pub fn written(&mut self, path: &str, index: usize) {
+        let path = self.path.of(path);
+        self.scope(format!("{path}.{index}"), Some(path), None);
+    }
+
+    pub fn written_end(&mut self) {
+        self.around.pop();
+    }
+
+    fn scope(&mut self, path: String, repeat: Option<String>, network: Option<String>) {
+        self.scopes.push(Scope {
+            path,
+            repeat,
+            network,
+            parent: self.around.last().copied(),
+        });
+        self.around.push(self.scopes.len() - 1);
+    }
+
+    /// The repetition or the network ends.
     pub fn exit(&mut self) {
         self.path.exit();
+        self.around.pop();
     }
 }
 
 impl Summary {
+    /// The network as a graph, to be drawn.
+    pub fn graph(&self) -> Graph {
+        Graph::new(self)
+    }
+
     /// The number of parameters.
     pub fn params(&self) -> usize {
         let params = self.layers.iter().map(|layer| layer.params);
@@ -194,7 +266,7 @@ impl Summary {
 }
 
 /// `1234567` as `1,234,567`.
-fn grouped(number: usize) -> String {
+pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -232,10 +304,6 @@ const COLUMNS: usize = 6;
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shape = |shape: &[Size]| {
-            let sizes: Vec<_> = shape.iter().map(Size::to_string).collect();
-            sizes.join("×")
-        };
         let heading = [
             "layer",
             "path",
@@ -250,19 +318,26 @@ impl fmt::Display for Summary {
             [
                 layer,
                 name.clone(),
-                shape(sizes),
+                product(sizes),
                 params,
                 multiply_adds,
                 memory,
             ]
         });
         let layers = self.layers.iter().map(|layer| {
-            let path = if layer.params > 0 { &layer.path } else { "" };
+            let path = match layer.params {
+                0 if !layer.shared => "",
+                _ => &layer.path,
+            };
+            let params = match layer.params {
+                0 if layer.shared => "shared".to_owned(),
+                params => cell(Some(params), grouped),
+            };
             [
                 layer.layer.clone(),
                 path.to_owned(),
-                shape(&layer.shape),
-                cell(Some(layer.params), grouped),
+                product(&layer.shape),
+                params,
                 cell(layer.multiply_adds, grouped),
                 cell(layer.memory(), bytes),
             ]
@@ -285,7 +360,7 @@ impl fmt::Display for Summary {
             }
         }
         let rule = "─".repeat(widths.iter().sum::<usize>() + 3 * (COLUMNS - 1));
-        write!(f, "{}", self.model)?;
+        write!(f, "{}, for one example", self.model)?;
         for (i, row) in rows.iter().enumerate() {
             if i == 1 || i == rows.len() - 1 {
                 write!(f, "\n{rule}")?;

@@ -290,6 +290,7 @@ impl<'a> Lowering<'a> {
                 body: None,
                 fields: Vec::new(),
                 ops: Vec::new(),
+                written: Vec::new(),
                 vars: 0,
             }],
             own: Vec::new(),

@@ -4,7 +4,7 @@ use proc_macro2::Ident;
 
 use super::{Flow, Lowering, Place};
 use crate::model::dim::{Dim, Shape};
-use crate::model::ir::{Block, FieldKind, OpKind, Repeat};
+use crate::model::ir::{Block, FieldKind, OpKind, Repeat, Written};
 use crate::model::parse;
 use crate::model::paths;
 use crate::model::require::{Condition, Loop, message};
@@ -112,10 +112,21 @@ impl Lowering<'_> {
             path,
             ..at.clone()
         };
+        let first = self.blocks[at.block].ops.len();
+        let inner = self.blocks[at.block].written.len();
         self.indices.extend(repeat.index.clone());
         let flow = self.chain(flow, &block.steps, &place, 0);
         if repeat.index.is_some() {
             self.indices.pop();
+        }
+        let Block { written, ops, .. } = &mut self.blocks[at.block];
+        if first < ops.len() {
+            let this = Written {
+                path: at.path.clone(),
+                number: number as usize,
+                ops: first..ops.len(),
+            };
+            written.insert(inner, this);
         }
         self.repetitions = around;
         flow
@@ -166,6 +177,7 @@ impl Lowering<'_> {
             body: None,
             fields: Vec::new(),
             ops: Vec::new(),
+            written: Vec::new(),
             vars: 0,
         });
         let start = Flow {

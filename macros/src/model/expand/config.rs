@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::ext::IdentExt;
 
 use super::{Writer, sizes};
 use crate::model::ir::{FieldKind, OwnLayer};
@@ -30,18 +31,23 @@ impl Writer<'_> {
         });
         let lengths = self.lengths();
         let inputs = self.network.inputs.iter().map(|input| {
-            let name = input.name.to_string();
+            let name = input.name.unraw().to_string();
             let shape = sizes(&input.shape);
             quote!(summary.input(#name, &#shape))
         });
+        let outputs = self.network.outputs.iter();
+        let outputs = outputs.map(|output| output.name.unraw().to_string());
         let summary = self.body(quote! {
             self.__check()?;
             let mut summary = ::kiln::model::Summary::new(#text, lengths);
             #lengths
             let inputs = [#(#inputs),*];
-            let outputs = self.__rows(&mut summary, &inputs);
-            summary.outputs(&outputs);
+            let nodes = self.__rows(&mut summary, &inputs);
+            summary.outputs(&[#(#outputs),*], &nodes);
             ::core::result::Result::Ok(summary)
+        });
+        let graph = self.body(quote! {
+            ::core::result::Result::Ok(self.summary_at(lengths)?.graph())
         });
         let rows = self.body(self.rows());
         let takes = self.body(self.takes());
@@ -122,6 +128,30 @@ impl Writer<'_> {
                     lengths: &[(&::kiln::__private::Str, ::core::primitive::usize)],
                 ) -> ::core::result::Result<::kiln::model::Summary, ::kiln::model::InitError> {
                     #summary
+                }
+
+                /// The network as a graph, to be drawn; worked out without running it.
+                ///
+                /// # Errors
+                ///
+                /// As for `init`.
+                pub fn graph(
+                    &self,
+                ) -> ::core::result::Result<::kiln::model::Graph, ::kiln::model::InitError> {
+                    self.graph_at(&[])
+                }
+
+                /// The [`graph`](Self::graph) for tensors whose open dimensions, declared with
+                /// `any`, have the sizes that `lengths` gives by name.
+                ///
+                /// # Errors
+                ///
+                /// As for `init`.
+                pub fn graph_at(
+                    &self,
+                    lengths: &[(&::kiln::__private::Str, ::core::primitive::usize)],
+                ) -> ::core::result::Result<::kiln::model::Graph, ::kiln::model::InitError> {
+                    #graph
                 }
             }
         }

@@ -57,7 +57,7 @@ impl Writer<'_> {
             ::core::result::Result::Ok(#shape.to_vec())
         });
         let describe = self.body(quote! {
-            summary.model(path);
+            summary.model(layer, path);
             let nodes = config.__rows(summary, &[input]);
             summary.exit();
             nodes[0]
