@@ -1,0 +1,58 @@
+//! Prints a ready network as a table and draws it.
+
+use std::error::Error;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use kiln::model::{InitError, Summary};
+use kiln::prelude::*;
+use kiln_examples::{DigitNetConfig, finish};
+use kiln_models::{CnnConfig, LeNet5Config, MlpConfig};
+
+/// The networks; each is what it says of itself.
+const NETWORKS: &[(&str, fn() -> Result<Summary, InitError>)] = &[
+    ("cnn", || CnnConfig::new().summary()),
+    ("digitnet", || DigitNetConfig::new().summary()),
+    ("lenet5", || LeNet5Config::new().summary()),
+    ("mlp", || MlpConfig::new().summary()),
+];
+
+/// Prints the layers of a network, and draws it as a graph.
+#[derive(Parser)]
+#[command(name = "show", version)]
+struct Options {
+    /// The network; without one, all names are listed.
+    model: Option<String>,
+    /// Draw it into this file, which ends in .svg.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Write it as Mermaid text into this file, which ends in .mmd.
+    #[arg(long, value_name = "FILE")]
+    mermaid: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    finish(show(&Options::parse(), &mut std::io::stdout().lock()))
+}
+
+fn show(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    let names: Vec<_> = NETWORKS.iter().map(|(name, _)| *name).collect();
+    let Some(model) = &options.model else {
+        return Ok(writeln!(out, "{}", names.join("\n"))?);
+    };
+    let found = NETWORKS.iter().find(|(name, _)| name == model);
+    let Some((_, summary)) = found else {
+        let names = names.join(", ");
+        return Err(format!("there is no network `{model}`; there are {names}").into());
+    };
+    let summary = summary()?;
+    writeln!(out, "{summary}")?;
+    let graph = summary.graph();
+    for file in [&options.svg, &options.mermaid].into_iter().flatten() {
+        graph.save(file)?;
+        writeln!(out, "drawn in {}", file.display())?;
+    }
+    Ok(())
+}
