@@ -7,16 +7,24 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use kiln::model::{InitError, Summary};
-use kiln::prelude::*;
 use kiln_examples::{DigitNetConfig, finish};
-use kiln_models::{CnnConfig, LeNet5Config, MlpConfig};
+use kiln_models::*;
 
 /// The networks; each is what it says of itself.
 const NETWORKS: &[(&str, fn() -> Result<Summary, InitError>)] = &[
+    ("alexnet", || AlexNetConfig::new().summary()),
     ("cnn", || CnnConfig::new().summary()),
     ("digitnet", || DigitNetConfig::new().summary()),
+    ("keskar_c1", || KeskarC1Config::new().summary()),
+    ("keskar_c2", || KeskarC2Config::new().summary()),
+    ("keskar_f", || KeskarFConfig::new().summary()),
     ("lenet5", || LeNet5Config::new().summary()),
     ("mlp", || MlpConfig::new().summary()),
+    ("resnet18", || ResNet18Config::new().summary()),
+    ("resnet34", || ResNet34Config::new().summary()),
+    ("resnet50", || ResNet50Config::new().summary()),
+    ("vgg16", || Vgg16Config::new().summary()),
+    ("wide_resnet", || WideResNetConfig::new().summary()),
 ];
 
 /// Prints the layers of a network, and draws it as a graph.

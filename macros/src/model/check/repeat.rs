@@ -4,7 +4,7 @@ use proc_macro2::Ident;
 
 use super::{Flow, Lowering, Place};
 use crate::model::dim::{Dim, Shape};
-use crate::model::ir::{Block, FieldKind, OpKind, Repeat, Written};
+use crate::model::ir::{Block, FieldKind, Op, OpKind, Repeat, Written};
 use crate::model::parse;
 use crate::model::paths;
 use crate::model::require::{Condition, Loop, message};
@@ -119,8 +119,19 @@ impl Lowering<'_> {
         if repeat.index.is_some() {
             self.indices.pop();
         }
-        let Block { written, ops, .. } = &mut self.blocks[at.block];
-        if first < ops.len() {
+        let Block {
+            written,
+            ops,
+            fields,
+            ..
+        } = &mut self.blocks[at.block];
+        // Numbered labels take the place of the number: then nothing stands below it.
+        let below = |op: &Op| match &op.kind {
+            OpKind::Layer { row, .. } => row.path.starts_with(&place.path),
+            OpKind::Repeat { field, .. } => fields[*field].path.starts_with(&place.path),
+            _ => false,
+        };
+        if ops[first..].iter().any(below) {
             let this = Written {
                 path: at.path.clone(),
                 number: number as usize,

@@ -12,6 +12,8 @@ use crate::model::summary::grouped;
 const NAME: f64 = 13.0;
 const SMALL: f64 = 11.0;
 const HEADING: f64 = 15.0;
+/// Between a layer's name and its path.
+const SPACE: f64 = 6.0;
 /// Around the whole.
 const MARGIN: f64 = 16.0;
 /// Between heading and graph.
@@ -86,15 +88,19 @@ fn size(graph: &Graph, node: &GraphNode) -> (f64, f64) {
         let wide = width(&node.label, NAME) + 14.0;
         return (wide.max(26.0), 26.0);
     }
+    let (name, path) = first_line(graph, node);
+    let details = width(&node.details().join(", "), SMALL);
+    ((name + path).max(details) + 24.0, 42.0)
+}
+
+/// How wide the name of a layer is, and the path with the space before it.
+fn first_line(graph: &Graph, node: &GraphNode) -> (f64, f64) {
     // The name is bold.
     let name = 1.1 * width(&node.label, NAME);
-    let aside = graph.path(node);
-    let gap = if aside.is_empty() { 0.0 } else { 8.0 };
-    let first = name + gap + width(aside, SMALL);
-    (
-        first.max(width(&node.details().join(", "), SMALL)) + 24.0,
-        42.0,
-    )
+    match graph.path(node) {
+        "" => (name, 0.0),
+        path => (name, SPACE + width(path, SMALL)),
+    }
 }
 
 /// How wide a text is at most in the usual fonts: that of DejaVu Sans, which is a wide one.
@@ -172,18 +178,27 @@ impl Svg {
              rx=\"{round}\" fill=\"{fill}\" stroke=\"{stroke}\" stroke-width=\"1.2\"/>"
         ));
         let middle = x + width / 2.0;
-        let aside = match escaped(graph.path(node)) {
-            aside if aside.is_empty() => aside,
-            aside => format!("<tspan dx=\"6\">{aside}</tspan>"),
-        };
         let first = match node.kind {
             NodeKind::Join => y + height / 2.0 + 4.5,
             _ => y + 18.0,
         };
-        self.line(format_args!(
-            "<text x=\"{middle:.1}\" y=\"{first:.1}\"><tspan font-size=\"{NAME}\" \
-             font-weight=\"600\">{label}</tspan>{aside}</text>"
-        ));
+        let name = format!("font-size=\"{NAME}\" font-weight=\"600\"");
+        match graph.path(node) {
+            "" => self.line(format_args!(
+                "<text x=\"{middle:.1}\" y=\"{first:.1}\" {name}>{label}</text>"
+            )),
+            path => {
+                // Both run from where they meet, so that a narrow font leaves no gap.
+                let (left, right) = first_line(graph, node);
+                let end = middle + (left - right) / 2.0;
+                let start = end + SPACE;
+                let path = escaped(path);
+                self.line(format_args!(
+                    "<text x=\"{end:.1}\" y=\"{first:.1}\" text-anchor=\"end\" {name}>{label}</text>\
+                     <text x=\"{start:.1}\" y=\"{first:.1}\" text-anchor=\"start\">{path}</text>"
+                ));
+            }
+        }
         if node.kind != NodeKind::Join {
             self.line(format_args!(
                 "<text x=\"{middle:.1}\" y=\"{:.1}\">{details}</text>",
