@@ -32,7 +32,7 @@ pub(super) fn text(graph: &Graph) -> String {
     };
     let drawn = picture(&view, &sizes);
     let heading = heading(graph);
-    let whole = drawn.width.max(width(&heading, HEADING)) + 2.0 * MARGIN;
+    let whole = drawn.width.max(1.1 * width(&heading, HEADING)) + 2.0 * MARGIN;
     let height = drawn.height + TOP + 2.0 * MARGIN;
     let mut svg = Svg(String::new());
     svg.line(format_args!(
