@@ -17,8 +17,11 @@ pub fn field_name(path: &[String]) -> Ident {
         }
         path => path,
     };
-    // A keyword that the user wrote raw stays raw.
-    syn::parse_str(&ident).unwrap_or_else(|_| format_ident!("r#{ident}"))
+    // What is no name by itself is a keyword, and a few cannot be raw.
+    syn::parse_str(&ident).unwrap_or_else(|_| match ident.as_str() {
+        "self" | "Self" | "super" | "crate" | "_" => format_ident!("{ident}_"),
+        _ => format_ident!("r#{ident}"),
+    })
 }
 
 /// `DigitNet` and `body.0` give `DigitNetBody0Block`; a name that is taken, as `b.10` takes that

@@ -57,6 +57,8 @@ struct Lowering<'a> {
     no_input: bool,
     /// Names that were reported as doubled: their parameter paths are no second mistake.
     doubled: BTreeSet<String>,
+    /// How many repetitions were looked at by themselves.
+    apart: usize,
     /// Values that some mistake may have kept from being used.
     excused: Excused,
 }
@@ -310,6 +312,7 @@ impl<'a> Lowering<'a> {
                     .iter()
                     .any(|s| matches!(s, Statement::Input { .. })),
             doubled: BTreeSet::new(),
+            apart: 0,
             // What could not be read may have used any of them.
             excused: if broken {
                 Excused::All

@@ -18,6 +18,10 @@ const MOST_REPETITIONS: i128 = 1 << 16;
 /// Up to so many repetitions with an index are written out one by one.
 const WRITTEN_OUT: i128 = 64;
 
+/// So many repetitions are looked at by themselves. Each takes its time, and what stands within a
+/// `repeat` that changes the shape is looked at twice as often as the `repeat` itself.
+const MOST_APART: usize = 4096;
+
 impl Lowering<'_> {
     pub(super) fn repeat(
         &mut self,
@@ -62,6 +66,15 @@ impl Lowering<'_> {
             // Repetitions that keep the shape are one piece of code; behind the second one they
             // would have been.
             let last = number == most;
+            if self.apart > MOST_APART {
+                let message = format!(
+                    "too many repetitions here, with those around them, differ in their shapes: \
+                     each is looked at by itself, and there are more than {MOST_APART}; take a \
+                     `repeat` out"
+                );
+                self.report.error(pos, message);
+                return Flow::of(flow.var, Shape::UNKNOWN);
+            }
             if (number < 2 || last)
                 && let Some(end) = self.alike(&flow, &rest, all.clone(), last, pos, at)
             {
@@ -100,6 +113,7 @@ impl Lowering<'_> {
         all: &Dim,
         at: &Place,
     ) -> Flow {
+        self.apart += 1;
         let around = std::mem::replace(&mut self.repetitions, all.clone());
         let block = match &repeat.index {
             Some(index) => repeat.block.with(index, value as u64).0,
@@ -227,6 +241,7 @@ impl Lowering<'_> {
         self.repetitions = around;
         let (blocks, own, left, late, mistakes) = before;
         if !surely && (flow.shape != end.shape || self.report.count() > mistakes) {
+            self.apart += 1;
             self.report.forget(mistakes);
             self.blocks.truncate(blocks);
             self.own.truncate(own);
