@@ -1,5 +1,7 @@
 //! The procedural macros of Kiln; use them through the crate `kiln`, which documents them.
 
+#[cfg(test)]
+mod fuzz;
 mod model;
 mod optimizer;
 mod report;

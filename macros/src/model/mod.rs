@@ -12,7 +12,7 @@ pub mod parse;
 mod paths;
 pub mod require;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use proc_macro2::TokenStream;
 use syn::DeriveInput;

@@ -1,7 +1,11 @@
 //! That the macro never gives up, whatever it is given, and names nothing that a user may shadow.
 
-use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Spacing, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::{Item, LitStr};
+
+use super::layers;
+use crate::fuzz::{self, Language};
 
 const DECLARATIONS: [&str; 6] = [
     "/// A small residual network.
@@ -172,7 +176,7 @@ fn repeats_in_repeats_are_bounded_together() {
              let y = x -> repeat m {{ relu }} -> {chain}; output y; loss mse;",
         );
         let (items, errors) = expanded(declaration.parse().expect("tokens"));
-        let code: TokenStream = items.iter().map(quote::ToTokens::to_token_stream).collect();
+        let code: TokenStream = items.iter().map(ToTokens::to_token_stream).collect();
         (errors, code.to_string())
     };
     let text = "the number of repetitions, with the `repeat`s around this one, is at most 65536, \
@@ -238,200 +242,45 @@ fn each_wrong_example_of_the_documentation_has_one_mistake() {
     }
 }
 
-/// A linear congruential generator (Knuth's MMIX), so that a failing case can be found again.
-struct Lcg(u64);
-
-impl Lcg {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % limit.max(1)
-    }
-
-    fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())]
-    }
-
-    fn token(&mut self) -> TokenTree {
-        const WORDS: &[&str] = &[
-            "input",
-            "let",
-            "output",
-            "loss",
-            "image",
-            "stem",
-            "body",
-            "logits",
-            "classes",
-            "drop",
-            "deep",
-            "channels",
-            "conv2d",
-            "linear",
-            "flatten",
-            "relu",
-            "batch_norm",
-            "max_pool2d",
-            "conv_transpose1d",
-            "reshape",
-            "permute",
-            "select",
-            "pad",
-            "interpolate",
-            "group_norm",
-            "glu",
-            "cross_entropy",
-            "ctc",
-            "dropout",
-            "softmax",
-            "repeat",
-            "residual",
-            "kernel",
-            "padding",
-            "same",
-            "groups",
-            "stride",
-            "bias",
-            "cross_entropy",
-            "mse",
-            "struct",
-            "pub",
-            "usize",
-            "f64",
-            "true",
-            "epochs",
-            "config",
-            "observer",
-            "self",
-            "Self",
-            "crate",
-            "fn",
-            "_",
-            "__",
-        ];
-        const LITERALS: &[&str] = &[
-            "0",
-            "1",
-            "3",
-            "10",
-            "0.1",
-            "1.5",
-            "1e308",
-            "1e-320",
-            "2147483647",
-            "2147483648",
-            "18446744073709551615",
-            "18446744073709551616",
-            "99999999999999999999999999999999999",
-            "5steps",
-            "3usize",
-            "3u8",
-            "\"five\"",
-            "'c'",
-            "b\"x\"",
-            "1.0f64",
-            "0x10",
-        ];
-        const PUNCTS: &[char] = &[
-            ';', ',', ':', '-', '>', '/', '*', '+', '=', '#', '<', '%', '.',
-        ];
-        match self.below(5) {
-            0 | 1 => match self.one_of(WORDS) {
-                word if self.below(16) == 0 && !["self", "Self", "crate", "_"].contains(&word) => {
-                    Ident::new_raw(word, Span::call_site()).into()
-                }
-                word => Ident::new(word, Span::call_site()).into(),
-            },
-            2 => TokenTree::Literal(self.one_of(LITERALS).parse::<Literal>().expect("a literal")),
-            3 => {
-                let spacing = self.one_of(&[Spacing::Alone, Spacing::Joint]);
-                Punct::new(self.one_of(PUNCTS), spacing).into()
-            }
-            _ => {
-                let delimiter = self.delimiter();
-                Group::new(delimiter, self.tokens(3)).into()
-            }
-        }
-    }
-
-    fn tokens(&mut self, most: usize) -> TokenStream {
-        (0..self.below(most)).map(|_| self.token()).collect()
-    }
-
-    fn delimiter(&mut self) -> Delimiter {
-        use Delimiter::{Brace, Bracket, None, Parenthesis};
-        self.one_of(&[Parenthesis, Brace, Bracket, None])
-    }
-
-    /// `tokens` with one of them, at any depth, taken out, doubled, replaced, swapped with its
-    /// neighbour, preceded by another or buried under brackets.
-    fn mutate(&mut self, tokens: TokenStream) -> TokenStream {
-        let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        let place = self.below(tokens.len());
-        if let Some(TokenTree::Group(group)) = tokens.get(place)
-            && self.below(4) > 0
-        {
-            let group = Group::new(group.delimiter(), self.mutate(group.stream()));
-            tokens[place] = group.into();
-            return tokens.into_iter().collect();
-        }
-        if tokens.is_empty() {
-            return self.token().into();
-        }
-        match self.below(7) {
-            0 => drop(tokens.remove(place)),
-            1 => tokens.insert(place, tokens[place].clone()),
-            2 => tokens[place] = self.token(),
-            3 => tokens.truncate(place),
-            4 if place > 0 => tokens.swap(place - 1, place),
-            5 => {
-                for _ in 0..self.below(100) {
-                    let delimiter = self.delimiter();
-                    let inside: TokenStream = tokens[place].clone().into();
-                    tokens[place] = Group::new(delimiter, inside).into();
-                }
-            }
-            _ => tokens.insert(place, self.token()),
-        }
-        tokens.into_iter().collect()
+/// For the trials by random declarations.
+pub fn language() -> Language {
+    let sources = fuzz::sources(&["runtime/src", "tests/tests", "models/src"]);
+    let mut declarations = fuzz::calls(&sources, "model");
+    declarations.extend(DECLARATIONS.map(str::to_owned));
+    let names = layers::all().flat_map(|layer| {
+        let params = layer.signature.params.iter().map(|param| param.name);
+        [layer.name].into_iter().chain(params)
+    });
+    Language {
+        name: "model",
+        expand: super::expand,
+        declarations,
+        words: names.map(str::to_owned).collect(),
     }
 }
 
-#[test]
-fn no_mutation_of_a_declaration_makes_it_panic() {
-    let declarations: Vec<TokenStream> = DECLARATIONS
+/// The same for `#[derive(Model)]`.
+pub fn derived() -> Language {
+    let sources = fuzz::sources(&["runtime/src/model", "tests/tests/derive.rs", "tests/ui"]);
+    let files = sources
         .iter()
-        .map(|text| text.parse().expect("tokens"))
+        .filter_map(|source| syn::parse_file(source).ok());
+    let structs = files.flat_map(|file| file.items).filter(|item| match item {
+        Item::Struct(item) => item.attrs.iter().any(|attr| attr.path().is_ident("model")),
+        _ => false,
+    });
+    let declarations: Vec<_> = structs
+        .map(|item| item.into_token_stream().to_string())
         .collect();
-    let mut random = Lcg(7);
-    let mut accepted = 0;
-    for round in 0..14_000 {
-        let mut tokens = declarations[round % declarations.len()].clone();
-        for _ in 0..=random.below(3) {
-            tokens = random.mutate(tokens);
-        }
-        accepted += usize::from(expanded(tokens).1.is_empty());
-    }
-    // Else the mutations would only ever reach the first of the checks.
-    assert!(accepted > 50, "{accepted}");
-}
-
-#[test]
-fn no_stream_of_tokens_makes_it_panic() {
-    let head: TokenStream = "pub struct Net { classes: usize = 10 }"
-        .parse()
-        .expect("tokens");
-    let mut random = Lcg(11);
-    for round in 0..8_000 {
-        let mut tokens = if round % 4 == 0 {
-            TokenStream::new()
-        } else {
-            head.clone()
-        };
-        tokens.extend(random.tokens(40));
-        assert!(!expanded(tokens).1.is_empty());
+    assert!(!declarations.is_empty());
+    Language {
+        name: "derive(Model)",
+        expand: |tokens| match syn::parse2(tokens) {
+            Ok(input) => super::derive(input),
+            Err(error) => error.to_compile_error(),
+        },
+        declarations,
+        ..language()
     }
 }
 
@@ -474,6 +323,19 @@ fn no_depth_and_no_length_makes_it_panic() {
         chain(&format!("linear(n){}", " -> linear(n * n + 1)".repeat(300))),
         Vec::<String>::new()
     );
+    // Repetitions that change the shape are looked at more than once, with all within them.
+    let widens = |depth| chain(&deep("repeat 1 { ", "linear(3)", "}", depth));
+    assert_eq!(widens(8), Vec::<String>::new());
+    let widens = widens(31);
+    assert!(
+        widens.len() == 1 && widens[0].contains("differ in their shapes"),
+        "{widens:?}"
+    );
+    let wrong = chain(&deep("repeat 1 { ", "linear(0)", "}", 31));
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    let grows =
+        "repeat i in 0..40 { repeat j in 0..40 { repeat k in 0..40 { linear(i + j + k + 1) } } }";
+    assert_eq!(chain(grows).len(), 1);
     // Numbers that grow beyond every bound, in literals and in hyper-parameters.
     assert_eq!(
         chain(&format!("linear({}1)", "2147483647 * ".repeat(20))).len(),

@@ -6,7 +6,7 @@ mod ir;
 mod parse;
 mod rules;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use proc_macro2::TokenStream;
 use syn::parse::ParseStream;

@@ -1,8 +1,10 @@
 //! What is said about each mistake, and that nothing makes the macro panic.
 
-use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 
 use super::expand;
+use super::rules::RULES;
+use crate::fuzz::{self, Language};
 
 /// The messages of the `compile_error!`s in `tokens`.
 fn messages(tokens: TokenStream) -> Vec<String> {
@@ -362,96 +364,17 @@ fn a_mistake_leaves_the_types_in_place() {
     }
 }
 
-/// A linear congruential generator; its constants are Knuth's.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % sides.max(1)
+/// For the trials by random declarations.
+pub fn language() -> Language {
+    let sources = fuzz::sources(&["runtime/src", "tests/tests", "examples/src"]);
+    let names = RULES.iter().flat_map(|rule| {
+        let params = rule.signature.params.iter().map(|param| param.name);
+        [rule.name].into_iter().chain(params)
+    });
+    Language {
+        name: "optimizer",
+        expand,
+        declarations: fuzz::calls(&sources, "optimizer"),
+        words: names.map(str::to_owned).collect(),
     }
-
-    fn token(&mut self) -> TokenTree {
-        const WORDS: [&str; 16] = [
-            "update", "clip", "for", "bias", "norm", "sgd", "adam", "momentum", "epochs", "struct",
-            "m", "true", "switch", "self", "f64", "average",
-        ];
-        match self.below(6) {
-            0 => Punct::new(
-                ['-', ';', ',', ':', '*', '/', '%', '\'', '#'][self.below(9)],
-                Spacing::Alone,
-            )
-            .into(),
-            1 => Literal::f64_unsuffixed([0.0, 1.0, 1e-9, 1e300][self.below(4)]).into(),
-            2 => Literal::u64_suffixed(u64::MAX).into(),
-            3 => Literal::string(["", "*", "head.*", "\u{202e}"][self.below(4)]).into(),
-            4 => {
-                let delimiter = [
-                    Delimiter::Parenthesis,
-                    Delimiter::Brace,
-                    Delimiter::Bracket,
-                    Delimiter::None,
-                ];
-                let inner = (0..self.below(3)).map(|_| self.token()).collect();
-                Group::new(delimiter[self.below(4)], inner).into()
-            }
-            _ => Ident::new(WORDS[self.below(16)], Span::call_site()).into(),
-        }
-    }
-
-    /// `tokens` with one of them, at any depth, doubled, dropped, replaced or swapped.
-    fn mutated(&mut self, tokens: TokenStream) -> TokenStream {
-        let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        let at = self.below(tokens.len());
-        if let Some(TokenTree::Group(group)) = tokens.get(at)
-            && self.below(3) > 0
-        {
-            let inner = self.mutated(group.stream());
-            tokens[at] = Group::new(group.delimiter(), inner).into();
-            return tokens.into_iter().collect();
-        }
-        match (self.below(4), tokens.is_empty()) {
-            (_, true) => tokens.push(self.token()),
-            (0, _) => drop(tokens.remove(at)),
-            (1, _) => tokens.insert(at, self.token()),
-            (2, _) => tokens[at] = self.token(),
-            _ => {
-                let other = self.below(tokens.len());
-                tokens.swap(at, other);
-            }
-        }
-        tokens.into_iter().collect()
-    }
-}
-
-#[test]
-fn no_declaration_makes_the_macro_panic() {
-    const SOURCE: &str = "
-        /// Documented.
-        pub struct O { m: f64 = 0.9, n: usize = 3, on: bool = true, d: f64 }
-        update sgd(momentum: m, nesterov: on, weight_decay: d / n);
-        update adamw(beta_1: 0.9, epsilon: 1e-8) for bias, norm, \"head.*\";
-        clip global_norm(1.0 + m);
-    ";
-    let source: TokenStream = SOURCE.parse().unwrap();
-    assert_eq!(messages(expand(source.clone())), Vec::<String>::new());
-    let mut dice = Dice(1);
-    let mut clean = 0;
-    for _ in 0..5000 {
-        let mut tokens = source.clone();
-        for _ in 0..=dice.below(4) {
-            tokens = dice.mutated(tokens);
-        }
-        let code = expand(tokens);
-        clean += usize::from(messages(code.clone()).is_empty());
-        // What comes out is Rust, mistakes or none.
-        syn::parse2::<syn::File>(code).unwrap();
-    }
-    assert!(
-        clean < 2500,
-        "{clean} of 5000 mutations found nothing to say"
-    );
 }

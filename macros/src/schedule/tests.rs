@@ -1,7 +1,10 @@
 //! What the compiler says to a wrong schedule, and that it never gives up.
 
-use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use syn::{Item, LitStr};
+
+use super::rules::PHASES;
+use crate::fuzz::{self, Language};
 
 /// The items and the errors of an expansion.
 fn expanded(tokens: TokenStream) -> (Vec<Item>, Vec<String>) {
@@ -383,111 +386,17 @@ fn a_broken_statement_does_not_hide_the_next() {
     );
 }
 
-/// A linear congruential generator (Knuth's MMIX), so that a failing case can be found again.
-struct Lcg(u64);
-
-impl Lcg {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % limit.max(1)
-    }
-
-    fn token(&mut self) -> TokenTree {
-        const WORDS: &[&str] = &[
-            "peak", "per", "sqrt", "warmup", "cosine", "step", "linear", "at", "from", "factor",
-            "every", "epochs", "steps", "examples", "struct", "pub", "base", "true", "const",
-        ];
-        const LITERALS: &[&str] = &[
-            "0",
-            "1",
-            "0.1",
-            "30",
-            "1e308",
-            "5steps",
-            "\"five\"",
-            "18446744073709551616",
-            "'c'",
-            "100",
-            "b\"x\"",
-            "1e-320",
-        ];
-        match self.below(4) {
-            0 => Ident::new(WORDS[self.below(WORDS.len())], Span::call_site()).into(),
-            1 => {
-                let literal = LITERALS[self.below(LITERALS.len())];
-                TokenTree::Literal(literal.parse().expect("a literal"))
-            }
-            2 => {
-                let puncts = [
-                    ';', ',', ':', '-', '>', '%', '/', '*', '+', '=', '#', '<', '!',
-                ];
-                let spacing = [Spacing::Alone, Spacing::Joint][self.below(2)];
-                Punct::new(puncts[self.below(puncts.len())], spacing).into()
-            }
-            _ => {
-                let delimiters = [
-                    Delimiter::Parenthesis,
-                    Delimiter::Brace,
-                    Delimiter::Bracket,
-                    Delimiter::None,
-                ];
-                let inside = (0..self.below(3)).map(|_| self.token()).collect();
-                Group::new(delimiters[self.below(4)], inside).into()
-            }
-        }
-    }
-
-    /// `tokens` with one of them, at any depth, taken out, doubled, replaced or preceded.
-    fn mutate(&mut self, tokens: TokenStream) -> TokenStream {
-        let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        let place = self.below(tokens.len());
-        if let Some(TokenTree::Group(group)) = tokens.get(place)
-            && self.below(4) > 0
-        {
-            let group = Group::new(group.delimiter(), self.mutate(group.stream()));
-            tokens[place] = group.into();
-            return tokens.into_iter().collect();
-        }
-        if tokens.is_empty() {
-            return self.token().into();
-        }
-        match self.below(5) {
-            0 => drop(tokens.remove(place)),
-            1 => tokens.insert(place, tokens[place].clone()),
-            2 => tokens[place] = self.token(),
-            3 => tokens.truncate(place),
-            _ => tokens.insert(place, self.token()),
-        }
-        tokens.into_iter().collect()
-    }
-}
-
-#[test]
-fn no_input_makes_it_panic() {
-    const DECLARATIONS: &[&str] = &[
-        "/// A schedule.
-         pub struct S { base: f64 = 0.1, n: usize, }
-         peak base * 2 sqrt per 256 examples;
-         warmup(n epochs, from: 0.0) -> linear(10 %, from: 1, to: 0.5)
-            -> step(factor: 0.1, at: [30, 60, 80] epochs);",
-        "struct S; peak 0.1 per 8 examples; exponential(5 steps, factor: 0.9, every: 1 epoch)
-            -> constant(20 %) -> cosine(to: (1 + 2) / 30);",
-    ];
-    let mut random = Lcg(3);
-    for round in 0..6_000 {
-        let declaration = DECLARATIONS[round % DECLARATIONS.len()];
-        let mut tokens: TokenStream = declaration.parse().expect("tokens");
-        for _ in 0..=random.below(4) {
-            tokens = random.mutate(tokens);
-        }
-        let shown = tokens.to_string();
-        let (items, errors) = expanded(tokens);
-        assert!(
-            !(items.is_empty() && errors.is_empty()),
-            "nothing came of {shown}"
-        );
+/// For the trials by random declarations.
+pub fn language() -> Language {
+    let sources = fuzz::sources(&["runtime/src", "tests/tests", "examples/src"]);
+    let names = PHASES.iter().flat_map(|phase| {
+        let params = phase.params.iter().map(|param| param.name);
+        [phase.name].into_iter().chain(params)
+    });
+    Language {
+        name: "schedule",
+        expand: super::expand,
+        declarations: fuzz::calls(&sources, "schedule"),
+        words: names.map(str::to_owned).collect(),
     }
 }
