@@ -131,10 +131,10 @@ impl Language {
     fn case(&self, random: &mut Random, seed: u64) -> Outcome {
         random.state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let tokens = random.declaration();
-        let shown = tokens.to_string();
+        let given = tokens.clone();
         let start = Instant::now();
         let expand = AssertUnwindSafe(|| (self.expand)(tokens));
-        let tried = || format!("`{}!` of seed {seed}: {shown}", self.name);
+        let tried = || format!("`{}!` of seed {seed}: {given}", self.name);
         let code = catch_unwind(expand).unwrap_or_else(|_| panic!("a panic in {}", tried()));
         let slowest = (start.elapsed(), seed);
         let file: syn::File = syn::parse2(code)
