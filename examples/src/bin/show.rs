@@ -13,17 +13,23 @@ use kiln_models::*;
 /// The networks; each is what it says of itself.
 const NETWORKS: &[(&str, fn() -> Result<Summary, InitError>)] = &[
     ("alexnet", || AlexNetConfig::new().summary()),
+    ("char_transformer", || {
+        CharTransformerConfig::new().summary()
+    }),
+    ("cifar_resnet", || CifarResNetConfig::new().summary()),
     ("cnn", || CnnConfig::new().summary()),
     ("digitnet", || DigitNetConfig::new().summary()),
     ("keskar_c1", || KeskarC1Config::new().summary()),
     ("keskar_c2", || KeskarC2Config::new().summary()),
     ("keskar_f", || KeskarFConfig::new().summary()),
     ("lenet5", || LeNet5Config::new().summary()),
+    ("lstm_classifier", || LstmClassifierConfig::new().summary()),
     ("mlp", || MlpConfig::new().summary()),
     ("resnet18", || ResNet18Config::new().summary()),
     ("resnet34", || ResNet34Config::new().summary()),
     ("resnet50", || ResNet50Config::new().summary()),
     ("vgg16", || Vgg16Config::new().summary()),
+    ("vit", || VitConfig::new().summary()),
     ("wide_resnet", || WideResNetConfig::new().summary()),
 ];
 

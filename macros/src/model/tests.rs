@@ -4,10 +4,7 @@ use proc_macro2::{Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Item, LitStr};
 
-use super::layers;
-use crate::fuzz::{self, Language};
-
-const DECLARATIONS: [&str; 6] = [
+pub const DECLARATIONS: [&str; 6] = [
     "/// A small residual network.
      pub struct DigitNet {
          /// Number of classes.
@@ -239,50 +236,6 @@ fn each_wrong_example_of_the_documentation_has_one_mistake() {
             }
         }
         assert_eq!(mistakes.len(), expected, "{mistakes:#?} for {code}");
-    }
-}
-
-/// For the trials by random declarations.
-pub fn language() -> Language {
-    let sources = fuzz::sources(&["runtime/src", "tests/tests", "models/src"]);
-    let mut declarations = fuzz::calls(&sources, "model");
-    declarations.extend(DECLARATIONS.map(str::to_owned));
-    // A long one takes the time of several and has nothing in it that they have not.
-    declarations.retain(|declaration| declaration.len() < 1_500);
-    let names = layers::all().flat_map(|layer| {
-        let params = layer.signature.params.iter().map(|param| param.name);
-        [layer.name].into_iter().chain(params)
-    });
-    Language {
-        name: "model",
-        expand: super::expand,
-        declarations,
-        words: names.map(str::to_owned).collect(),
-    }
-}
-
-/// The same for `#[derive(Model)]`.
-pub fn derived() -> Language {
-    let sources = fuzz::sources(&["runtime/src/model", "tests/tests/derive.rs", "tests/ui"]);
-    let files = sources
-        .iter()
-        .filter_map(|source| syn::parse_file(source).ok());
-    let structs = files.flat_map(|file| file.items).filter(|item| match item {
-        Item::Struct(item) => item.attrs.iter().any(|attr| attr.path().is_ident("model")),
-        _ => false,
-    });
-    let declarations: Vec<_> = structs
-        .map(|item| item.into_token_stream().to_string())
-        .collect();
-    assert!(!declarations.is_empty());
-    Language {
-        name: "derive(Model)",
-        expand: |tokens| match syn::parse2(tokens) {
-            Ok(input) => super::derive(input),
-            Err(error) => error.to_compile_error(),
-        },
-        declarations,
-        ..language()
     }
 }
 
