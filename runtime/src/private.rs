@@ -49,7 +49,12 @@ impl Problems {
         }
     }
 
-    pub fn require(&mut self, holds: bool, layer: &str, message: impl FnOnce() -> String) {
+    pub fn are_none(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Notes what does not hold, and says whether it does.
+    pub fn require(&mut self, holds: bool, layer: &str, message: impl FnOnce() -> String) -> bool {
         if !holds {
             let place = if layer.is_empty() {
                 String::new()
@@ -58,6 +63,7 @@ impl Problems {
             };
             self.found.push(format!("{place}{}", message()));
         }
+        holds
     }
 
     /// Asks a layer of the user's own what it gives.
@@ -68,13 +74,15 @@ impl Problems {
         output: &[Size],
         layer: &str,
     ) {
-        let fits = |given: &[Size]| {
-            let same = |(a, b): (&Size, &Size)| match (a.fixed(), b.fixed()) {
-                (Some(a), Some(b)) => a == b,
-                _ => true,
-            };
-            given.len() == output.len() && given.iter().zip(output).all(same)
+        // An open dimension that stays as it is has the name that it came with; another name says
+        // no more than that it changed.
+        let stays = |size: Size| input.contains(&size);
+        let same = |(a, b): (&Size, &Size)| match (a, b) {
+            (Size::Any(_), Size::Any(_)) => a == b || !stays(*a) && !stays(*b),
+            _ => a == b,
         };
+        let fits =
+            |given: &[Size]| given.len() == output.len() && given.iter().zip(output).all(same);
         match L::output(config, input) {
             Err(reason) => self.require(false, layer, || reason),
             Ok(given) => self.require(fits(&given), layer, || {
@@ -87,7 +95,7 @@ impl Problems {
                     shown(&given),
                 )
             }),
-        }
+        };
     }
 
     pub fn finish(self) -> Result<(), InitError> {
@@ -100,12 +108,47 @@ impl Problems {
         })
     }
 
-    /// Panics if something is wrong with the tensors that arrived, as Burn does.
-    #[track_caller]
-    pub fn refuse(self) {
-        let problems = self.found.join("; ");
-        assert!(problems.is_empty(), "`{}`: {problems}", self.model);
+    /// Requires of a dimension that is known to be what an open one makes it.
+    pub fn same(&mut self, found: Option<i128>, value: i128, input: &str, dim: usize, said: &str) {
+        if let Some(found) = found {
+            self.require(found == value, input, || {
+                format!("dimension {dim} is `{said}`, which is {value}, found {found}")
+            });
+        }
     }
+}
+
+/// Panics if something is wrong with the tensors that arrived, as Burn does.
+#[track_caller]
+pub fn refuse(result: Result<(), InitError>) {
+    if let Err(InitError { model, problems }) = result {
+        panic!("`{model}`: {}", problems.join("; "));
+    }
+}
+
+/// The shape of one example, from a tensor's `[batch, ..]`.
+pub fn example(dims: &[usize]) -> Vec<Size> {
+    dims.iter().skip(1).copied().map(Size::Fixed).collect()
+}
+
+/// Refuses sizes of open dimensions that are not there, or that no tensor has.
+pub fn named(
+    model: &'static str,
+    lengths: &[(&str, usize)],
+    names: &[&str],
+) -> Result<(), InitError> {
+    let mut problems = Problems::new(model);
+    for (name, size) in lengths {
+        problems.require(names.contains(name), "", || {
+            let names = names.iter().map(|name| format!("`{name}`"));
+            match names.collect::<Vec<_>>().join(", ") {
+                names if names.is_empty() => format!("no dimension is open, found `{name}`"),
+                names => format!("no open dimension is called `{name}`; there is {names}"),
+            }
+        });
+        problems.require(*size > 0, "", || format!("`{name}` is at least 1, found 0"));
+    }
+    problems.finish()
 }
 
 /// Panics if a tensor of shape `[batch, ..]` is not of the declared shape, as Burn does.
@@ -150,7 +193,10 @@ pub fn given(
     input: &[Size],
 ) -> Result<(), String> {
     checked.map_err(|error| error.problems.join("; "))?;
-    let takes = |(a, b): (&Size, &Size)| b.fixed().is_none_or(|b| a.takes(b));
+    let takes = |(a, b): (&Size, &Size)| match b.fixed() {
+        Some(b) => a.takes(b),
+        None => a.fixed().is_none(),
+    };
     match inputs {
         [shape] if shape.len() == input.len() && shape.iter().zip(input).all(takes) => Ok(()),
         [shape] => Err(format!(
@@ -324,12 +370,16 @@ macro_rules! __impl_module {
                 }
 
                 fn map<M: __module::ModuleMapper>(self, mapper: &mut M) -> Self {
-                    $(
-                        $(__module::ModuleMapper::enter_module(mapper, $enter, __CONTAINER);)*
-                        let $field = __module::Module::map(self.$field, mapper);
-                        $(__module::ModuleMapper::exit_module(mapper, $exit, __CONTAINER);)*
-                    )*
-                    Self { $($field,)* $($kept: self.$kept)? }
+                    // In the order in which they are written; no name of the user's is bound.
+                    Self {
+                        $($field: {
+                            $(__module::ModuleMapper::enter_module(mapper, $enter, __CONTAINER);)*
+                            let mapped = __module::Module::map(self.$field, mapper);
+                            $(__module::ModuleMapper::exit_module(mapper, $exit, __CONTAINER);)*
+                            mapped
+                        },)*
+                        $($kept: self.$kept)?
+                    }
                 }
             }
 

@@ -446,3 +446,260 @@ fn what_the_values_decide_of_each_repetition_is_asked_by_init() {
     let text = error.expect_err("it widens").to_string();
     assert!(text.contains("[8] goes in, [13] comes out"), "{text}");
 }
+
+mod reviewed {
+    use super::*;
+
+    /// Adds a number, and is called like one of the language's layers.
+    #[derive(Module, Debug)]
+    pub struct Shift {
+        by: f64,
+    }
+
+    /// By how much.
+    #[derive(Config, Debug)]
+    pub struct ShiftConfig {
+        by: f64,
+    }
+
+    impl Layer for Shift {
+        type Config = ShiftConfig;
+        type Input = Tensor<2>;
+        type Output = Tensor<2>;
+
+        fn build(config: &ShiftConfig, _input: &[Size], _device: &Device) -> Self {
+            Shift { by: config.by }
+        }
+
+        fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+            input + self.by
+        }
+    }
+
+    mod own {
+        #[allow(non_camel_case_types)]
+        pub type relu = super::Shift;
+    }
+
+    model! {
+        /// Its own `relu` is not the language's.
+        pub struct Shifted;
+        input x: [4];
+        let y = x -> batch_norm -> own::relu(3.0);
+        output y;
+    }
+
+    #[test]
+    fn a_layer_of_ones_own_is_not_mistaken_for_one_of_the_language() {
+        let model = ShiftedConfig::new().init(&device()).expect("valid");
+        let y = model.forward(Tensor::ones([2, 4], &device()) * -5.0);
+        assert!(
+            numbers(&y.into_data())
+                .iter()
+                .all(|y| (y + 2.0).abs() < 1e-3)
+        );
+    }
+
+    model! {
+        /// An index that is called like a variable of the expansion.
+        pub struct Numbered { depth: usize = 2 }
+        input x: [8];
+        let y = x -> repeat number in 0..depth {
+            repeat 2 { linear(8 * (number + 1)) -> linear(8) }
+        };
+        output y;
+    }
+
+    model! {
+        /// Open dimensions, inputs and labels that are called like them.
+        pub struct Named;
+        input problems: [any shapes, 4];
+        input summary: [shapes, 4];
+        let y = problems + summary -> Stem: linear(3) -> softmax;
+        output y;
+    }
+
+    /// A name in scope that a label has as well.
+    pub struct Stem;
+
+    #[test]
+    fn no_name_of_the_users_is_one_of_the_expansions() {
+        let _lock = lock();
+        let _ = Stem;
+        let model = NumberedConfig::new()
+            .with_depth(3)
+            .init(&device())
+            .expect("valid");
+        assert_eq!(
+            model.config.summary().expect("valid").params(),
+            Module::num_params(&model)
+        );
+        let named = NamedConfig::new().init(&device()).expect("valid");
+        let x = ramp([2, 5, 4]);
+        assert_eq!(named.forward(x.clone(), x).dims(), [2, 5, 3]);
+    }
+
+    model! {
+        /// A choice between real numbers by a comparison of whole ones.
+        pub struct Chosen { n: usize = 3 }
+        input x: [1];
+        let y = x -> leaky_relu(negative_slope: if n / 2 == 1 { 10.0 } else { 20.0 });
+        output y;
+    }
+
+    #[test]
+    fn whole_numbers_are_compared_as_such() {
+        let model = ChosenConfig::new().init(&device()).expect("valid");
+        let y = model.forward(Tensor::ones([1, 1], &device()) * -1.0);
+        assert_eq!(numbers(&y.into_data()), [-10.0]);
+    }
+
+    model! {
+        /// A repetition whose bounds name the index around it.
+        pub struct Triangle { n: usize = 3 }
+        input x: [4];
+        let y = x -> repeat i in 0..n {
+            linear(8) -> repeat j in 0..i + 1 { dropout(0.1 + 0.1 * j) } -> linear(4)
+        };
+        output y;
+    }
+
+    model! {
+        /// Divides.
+        pub struct Divided { k: usize = 1 }
+        input x: [4];
+        let y = x -> linear(8 / k + 1);
+        output y;
+    }
+
+    #[test]
+    fn what_init_asks_is_asked_where_its_indices_are() {
+        assert!(TriangleConfig::new().init(&device()).is_ok());
+        let error = TriangleConfig::new()
+            .with_n(12)
+            .init(&device())
+            .expect_err("0.1 + 0.1 * 9");
+        assert_eq!(error.problems.len(), 1, "{error}");
+        let error = DividedConfig::new()
+            .with_k(0)
+            .init(&device())
+            .expect_err("by 0");
+        assert!(
+            error
+                .to_string()
+                .contains("divided by is at least 1, found 0"),
+            "{error}"
+        );
+    }
+
+    model! {
+        /// A block of open length.
+        pub struct Shrinks;
+        input x: [2, any n];
+        let y = x -> conv1d(2, kernel: 3);
+        output y;
+    }
+
+    model! {
+        /// Takes it for one that keeps the length.
+        pub struct Trusts;
+        input x: [2, any m];
+        let y = x -> Shrinks;
+        output y;
+    }
+
+    model! {
+        /// Knows better.
+        pub struct Knows;
+        input x: [2, any m];
+        let y = x -> Shrinks as [2, m - 2];
+        output y;
+    }
+
+    #[test]
+    fn an_open_length_that_changes_in_a_block_must_be_said() {
+        let _lock = lock();
+        let error = TrustsConfig::new().init(&device()).expect_err("it shrinks");
+        assert!(
+            error
+                .to_string()
+                .contains("[2, m] goes in and [2, n - 2] comes out"),
+            "{error}"
+        );
+        let model = KnowsConfig::new().init(&device()).expect("valid");
+        assert_eq!(model.forward(ramp([1, 2, 5])).dims(), [1, 2, 3]);
+        for (lengths, text) in [
+            (("m", 2), "a dimension is between 1 and 2147483647, found 0"),
+            (("n", 5), "no open dimension is called `n`; there is `m`"),
+            (("m", 0), "`m` is at least 1"),
+        ] {
+            let error = KnowsConfig::new()
+                .summary_at(&[lengths])
+                .expect_err("wrong");
+            assert!(error.to_string().contains(text), "{error}");
+        }
+        let error = ShrinksConfig::new()
+            .summary_at(&[("n", 2)])
+            .expect_err("too short");
+        assert!(
+            error.to_string().contains("the kernel of `conv1d`"),
+            "{error}"
+        );
+        let empty = AssertUnwindSafe(|| model.forward(Tensor::zeros([1, 2, 0], &device())));
+        assert!(catch_unwind(empty).is_err());
+    }
+
+    model! {
+        /// Two inputs through one network.
+        pub struct Siamese;
+        input left: [2, 7];
+        input right: [2, 7];
+        let a = left -> encode: Shrinks as [2, 5] -> flatten;
+        let b = right -> encode -> flatten;
+        let y = a * b -> linear(1);
+        output y;
+        loss mse;
+    }
+
+    #[test]
+    fn a_nested_network_is_shared_by_its_label() {
+        let _lock = lock();
+        let model = SiameseConfig::new().init(&device()).expect("valid");
+        assert_eq!(
+            names(&model),
+            ["encode.y.weight", "encode.y.bias", "y.weight", "y.bias"]
+        );
+        assert_eq!(model.summary().params(), Module::num_params(&model));
+        assert_eq!(
+            model.forward(ramp([3, 2, 7]), ramp([3, 2, 7])).dims(),
+            [3, 1]
+        );
+    }
+
+    model! {
+        /// A network that takes integers, in another.
+        pub struct Tokens;
+        input tokens: int [3];
+        let y = tokens -> embedding(5, 2);
+        output y;
+    }
+
+    model! {
+        /// Documented statements.
+        pub struct OfTokens;
+        /// Words by their numbers.
+        input tokens: int [3];
+        /// What they mean.
+        let y = tokens -> Tokens as [3, 2] -> flatten;
+        output y;
+    }
+
+    #[test]
+    fn a_nested_network_may_take_integers() {
+        let model = OfTokensConfig::new().init(&device()).expect("valid");
+        assert_eq!(
+            model.forward(Tensor::zeros([2, 3], &device())).dims(),
+            [2, 6]
+        );
+    }
+}

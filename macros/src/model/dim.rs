@@ -31,6 +31,7 @@ enum Atom {
     /// `floor(a / b)`
     Quotient(Dim, Dim),
     Choice(Box<Choice>),
+    Smaller(Dim, Dim),
 }
 
 /// `if left == right { then } else { otherwise }`
@@ -60,7 +61,12 @@ impl Dim {
 
     /// A dimension that is known only when the tensor arrives.
     pub fn any(name: &Ident) -> Dim {
-        Dim::atom(Atom::Any(name.to_string()))
+        Dim::named(&name.to_string())
+    }
+
+    /// The same, by its name.
+    pub fn named(any: &str) -> Dim {
+        Dim::atom(Atom::Any(any.to_owned()))
     }
 
     /// The dimension that an expression stands for. The expression was checked: every name in it
@@ -177,24 +183,26 @@ impl Dim {
 
     /// The smaller one.
     pub fn smaller(&self, other: &Dim) -> Dim {
-        self.if_less(other, [self, other])
+        let more = self.sub(other);
+        if self.is_unknown() || other.is_unknown() {
+            Dim::UNKNOWN
+        } else if more.lower_bound().is_some_and(|bound| bound >= 0) {
+            other.clone()
+        } else if other
+            .sub(self)
+            .lower_bound()
+            .is_some_and(|bound| bound >= 0)
+        {
+            self.clone()
+        } else {
+            Dim::atom(Atom::Smaller(self.clone(), other.clone()))
+        }
     }
 
     /// The larger one.
     pub fn larger(&self, other: &Dim) -> Dim {
-        self.if_less(other, [other, self])
-    }
-
-    /// `if self < other { then } else { otherwise }`
-    fn if_less(&self, other: &Dim, [then, otherwise]: [&Dim; 2]) -> Dim {
-        Choice {
-            compare: Compare::Less,
-            left: self.clone(),
-            right: other.clone(),
-            then: then.clone(),
-            otherwise: otherwise.clone(),
-        }
-        .dim()
+        let negative = |dim: &Dim| Dim::of(0).sub(dim);
+        negative(&negative(self).smaller(&negative(other)))
     }
 
     pub fn product<'a>(dims: impl IntoIterator<Item = &'a Dim>) -> Dim {
@@ -217,7 +225,7 @@ impl Dim {
                     Atom::Any(_) => 1,
                     Atom::Index(_, low) => *low,
                     // They may be negative.
-                    Atom::Quotient(..) | Atom::Choice(_) => return None,
+                    Atom::Quotient(..) | Atom::Choice(_) | Atom::Smaller(..) => return None,
                 })?;
             }
             bound = bound.checked_add(term)?;
@@ -231,7 +239,7 @@ impl Dim {
             see(atom);
             match atom {
                 Atom::Hyper(_) | Atom::Any(_) | Atom::Index(..) => {}
-                Atom::Quotient(a, b) => {
+                Atom::Quotient(a, b) | Atom::Smaller(a, b) => {
                     a.atoms(see);
                     b.atoms(see);
                 }
@@ -289,6 +297,7 @@ impl Dim {
                         let (left, right) = (choice.left.eval(known)?, choice.right.eval(known)?);
                         choice.side(choice.compare.holds(left, right)).eval(known)?
                     }
+                    Atom::Smaller(a, b) => a.eval(known)?.min(b.eval(known)?),
                     Atom::Quotient(a, b) => a.eval(known)?.checked_div_euclid(b.eval(known)?)?,
                 };
                 term = term.checked_mul(value)?;
@@ -317,6 +326,10 @@ impl Dim {
                 Atom::Any(name) | Atom::Index(name, _) => {
                     let name = syntax::local(name);
                     quote!(#name)
+                }
+                Atom::Smaller(a, b) => {
+                    let (a, b) = (a.tokens(), b.tokens());
+                    quote!(::core::cmp::Ord::min(#a, #b))
                 }
                 Atom::Choice(choice) => {
                     let op = choice.compare.tokens();
@@ -437,7 +450,11 @@ impl fmt::Display for Dim {
                     Atom::Hyper(name) | Atom::Any(name) | Atom::Index(name, _) => {
                         f.write_str(name)?;
                     }
-                    Atom::Quotient(a, b) => write!(f, "({a}) / {b}")?,
+                    Atom::Smaller(a, b) => write!(f, "min({a}, {b})")?,
+                    Atom::Quotient(a, b) if b.number().is_some() && monomial.len() == 1 => {
+                        write!(f, "({a}) / {b}")?;
+                    }
+                    Atom::Quotient(a, b) => write!(f, "(({a}) / ({b}))")?,
                     Atom::Choice(choice) => {
                         let Choice {
                             compare,

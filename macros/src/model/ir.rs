@@ -141,9 +141,11 @@ pub enum Callee {
     /// A layer without parameters and settings is made where it is used.
     Inline(TokenStream),
     /// A layer of the user's own, by its place in [`Network::own`].
+    /// Where it is `shared` it was described before.
     Own {
         field: usize,
         own: usize,
+        shared: bool,
     },
 }
 

@@ -1,9 +1,9 @@
 //! Parse: tokens to statements, as they are written. Nothing is judged here but the grammar.
 
 use proc_macro2::{Ident, TokenTree};
-use syn::Token;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
+use syn::{Attribute, Token};
 
 use crate::report::{Pos, Report};
 use crate::suggest;
@@ -185,12 +185,19 @@ impl Term {
 impl Statement {
     /// The name that the statement here is to declare, however broken the rest of it is.
     fn declared(input: ParseStream) -> Option<Ident> {
+        input.call(Attribute::parse_outer).ok()?;
         let keyword = input.call(Ident::parse_any).ok()?;
         let declares = keyword != "output" && keyword != "loss";
         input.parse().ok().filter(|_| declares)
     }
 
     fn parse(input: ParseStream, report: &Report) -> syn::Result<Statement> {
+        for attr in input.call(Attribute::parse_outer)? {
+            if !attr.path().is_ident("doc") {
+                let message = "a statement takes no attribute but documentation; leave this out";
+                report.syn(syn::Error::new_spanned(attr, message));
+            }
+        }
         let keyword = input.fork().call(Ident::parse_any).map_err(|_| {
             let words = suggest::list(&STATEMENTS);
             input.error(format!("expected a statement; one begins with {words}"))

@@ -1,8 +1,9 @@
 //! Requirements: one statement of a rule, decided while compiling where the numbers are known,
 //! and left to `init` where a hyper-parameter decides.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
+use syn::Lifetime;
 
 use super::dim::{Dim, Shape};
 use crate::report::{Pos, Report};
@@ -77,7 +78,15 @@ pub struct Checks<'a> {
 
 impl Checks<'_> {
     /// The dimension that an expression of whole numbers stands for; reported if there is none.
-    pub fn dim(&self, expr: &Expr) -> Dim {
+    pub fn dim(&mut self, expr: &Expr) -> Dim {
+        for divisor in expr.divisors() {
+            let divisor = Dim::from_expr(divisor, self.head);
+            if divisor.number().is_none() {
+                let message = message!["what is divided by is at least 1, found ", &divisor];
+                let condition = Condition::Within(divisor, 1, LARGEST);
+                self.require(condition, expr.pos, "", message);
+            }
+        }
         let dim = Dim::from_expr(expr, self.head);
         if dim.is_unknown() {
             let message = "this has no value: it divides by zero, or grows beyond every bound";
@@ -119,8 +128,7 @@ impl Checks<'_> {
                     let hyper = head.hypers.iter().find(|hyper| hyper.name == name)?;
                     head.default_of(&hyper.name)
                 };
-                let named = |of: &&Loop| condition.names_index(&of.name.to_string());
-                let loops: Vec<Loop> = self.loops.iter().filter(named).cloned().collect();
+                let loops = self.loops_of(&condition);
                 let mut indices = Vec::new();
                 if condition.fails(&loops, &default, &mut indices) {
                     let mut names = Vec::new();
@@ -147,6 +155,19 @@ impl Checks<'_> {
             }
         }
         true
+    }
+
+    /// The repetitions whose index the condition names, or the bounds of those inside.
+    fn loops_of(&self, condition: &Condition) -> Vec<Loop> {
+        let mut loops: Vec<Loop> = Vec::new();
+        for around in self.loops.iter().rev() {
+            let name = around.name.to_string();
+            let bounds = |inner: &Loop| [&inner.from, &inner.to].map(|dim| dim.names_index(&name));
+            if condition.names_index(&name) || loops.iter().any(|l| bounds(l).contains(&true)) {
+                loops.insert(0, around.clone());
+            }
+        }
+        loops
     }
 
     fn shown(
@@ -370,16 +391,27 @@ impl Check {
             values.push(expr.float_tokens(head, &quote!(self)));
         }
         let required = quote! {
-            problems.require(#condition, #layer, || ::std::format!(#format, #(#values),*));
+            problems.require(#condition, #layer, || ::std::format!(#format, #(#values),*))
         };
-        self.loops
-            .iter()
-            .rev()
-            .fold(required, |body, Loop { name, from, to }| {
-                let name = local(&name.to_string());
-                let (from, to) = (from.tokens(), to.tokens());
-                quote!(for #name in #from..#to { #body })
-            })
+        if self.loops.is_empty() {
+            return quote!(#required;);
+        }
+        // What is wrong in one repetition is not said of each.
+        let all = Lifetime::new("'all", Span::mixed_site());
+        let body = quote!(if !#required { break #all; });
+        let (first, inner) = (&self.loops[0], self.loops[1..].iter().rev());
+        let body = inner.fold(body, |body, inner| inner.tokens(&body));
+        let loops = first.tokens(&body);
+        quote!(#all: #loops)
+    }
+}
+
+impl Loop {
+    /// `body` for each index.
+    pub fn tokens(&self, body: &TokenStream) -> TokenStream {
+        let name = local(&self.name.to_string());
+        let (from, to) = (self.from.tokens(), self.to.tokens());
+        quote!(for #name in #from..#to { #body })
     }
 }
 

@@ -240,6 +240,27 @@ impl Expr {
         }
     }
 
+    /// What is divided by in it.
+    pub fn divisors(&self) -> Vec<&Expr> {
+        match &self.node {
+            Node::Int(_) | Node::Float(_) | Node::Bool(_) | Node::Name(_) | Node::Any(_) => {
+                Vec::new()
+            }
+            Node::Neg(inner) => inner.divisors(),
+            Node::Binary(op, left, right) => {
+                let own = (*op == Op::Div).then_some(&**right);
+                let inner = [left.divisors(), right.divisors()].concat();
+                own.into_iter().chain(inner).collect()
+            }
+            Node::If(choice) => choice
+                .parts()
+                .into_iter()
+                .flat_map(Expr::divisors)
+                .collect(),
+            Node::Pick(items, _) => items.iter().flat_map(Expr::divisors).collect(),
+        }
+    }
+
     /// Puts `value` in the place of `name`; says whether it was there.
     pub fn substitute(&mut self, name: &Ident, value: u64) -> bool {
         match &mut self.node {
@@ -300,7 +321,8 @@ impl Expr {
             },
             Node::If(choice) => {
                 let op = choice.compare.tokens();
-                let [left, right, then, otherwise] =
+                let [left, right, ..] = choice.parts().map(|part| part.whole_tokens(head, owner));
+                let [.., then, otherwise] =
                     choice.parts().map(|part| part.float_tokens(head, owner));
                 quote!((if #left #op #right { #then } else { #otherwise }))
             }
@@ -314,6 +336,48 @@ impl Expr {
                 let op = op.tokens();
                 quote!((#left #op #right))
             }
+        }
+    }
+
+    /// Tokens of type `i128`, with hyper-parameters read from `owner`: what is compared in a
+    /// choice between real numbers.
+    fn whole_tokens(&self, head: &Head, owner: &TokenStream) -> TokenStream {
+        match &self.node {
+            Node::Int(value) => {
+                let value = i128::from(*value);
+                quote!(#value)
+            }
+            Node::Float(_) | Node::Bool(_) | Node::Any(_) => quote!(0i128),
+            Node::Name(name) => match head.hyper(name) {
+                Some(_) => quote!((#owner.#name as ::core::primitive::i128)),
+                None => {
+                    let local = head::local(&name.to_string());
+                    quote!(#local)
+                }
+            },
+            Node::Neg(inner) => {
+                let inner = inner.whole_tokens(head, owner);
+                quote!((-#inner))
+            }
+            Node::Binary(op, left, right) => {
+                let [left, right] = [left, right].map(|side| side.whole_tokens(head, owner));
+                match op {
+                    Op::Add => quote!(#left.saturating_add(#right)),
+                    Op::Sub => quote!(#left.saturating_sub(#right)),
+                    Op::Mul => quote!(#left.saturating_mul(#right)),
+                    Op::Div => quote!(::kiln::__private::floor_div(#left, #right)),
+                }
+            }
+            Node::If(choice) => {
+                let op = choice.compare.tokens();
+                let [left, right, then, otherwise] =
+                    choice.parts().map(|part| part.whole_tokens(head, owner));
+                quote!((if #left #op #right { #then } else { #otherwise }))
+            }
+            Node::Pick(..) => match self.picked(&|_| None) {
+                Some(item) => item.whole_tokens(head, owner),
+                None => quote!(0i128),
+            },
         }
     }
 

@@ -152,6 +152,12 @@ pub trait ModelConfig: Config + Clone + fmt::Debug + Send + Sync {
         Ok(self.summary()?.graph())
     }
 
+    #[doc(hidden)]
+    fn late(&self, shapes: &[&[Size]]) -> Result<(), InitError> {
+        let _ = shapes;
+        Ok(())
+    }
+
     /// The shape of each input of one example.
     fn inputs(&self) -> Vec<Vec<Size>>;
 
@@ -171,6 +177,12 @@ pub trait ModelConfig: Config + Clone + fmt::Debug + Send + Sync {
         if expected.len() != found.len() || !expected.iter().zip(&found).all(takes) {
             return Err(MismatchError::Input { expected, found });
         }
+        let shapes = found
+            .iter()
+            .map(|shape| shape.iter().copied().map(Size::Fixed).collect());
+        let shapes: Vec<Vec<Size>> = shapes.collect();
+        let shapes: Vec<&[Size]> = shapes.iter().map(Vec::as_slice).collect();
+        self.late(&shapes).map_err(MismatchError::Sizes)?;
         // What the inputs leave open is what they are here.
         let sizes = expected.iter().flatten().zip(found.iter().flatten());
         let sizes: Vec<_> = sizes.collect();
@@ -221,6 +233,12 @@ pub enum MismatchError {
         /// The data set's.
         found: Vec<Vec<usize>>,
     },
+    /// The sizes of open dimensions are such that a layer cannot be run.
+    #[error(
+        "the data set does not fit `{}`: {}; choose another data set, or change the model",
+        .0.model, .0.problems.join("; ")
+    )]
+    Sizes(InitError),
     /// The targets differ.
     #[error(
         "the model's loss compares with {}, the data set holds {}; \

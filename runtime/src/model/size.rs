@@ -22,7 +22,7 @@ impl Size {
 
     /// Whether a dimension of `size` may stand here.
     pub fn takes(self, size: usize) -> bool {
-        self.fixed().is_none_or(|fixed| fixed == size)
+        self.fixed().map_or(size > 0, |fixed| fixed == size)
     }
 }
 

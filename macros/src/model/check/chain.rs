@@ -23,6 +23,8 @@ pub(super) struct Shared {
     /// How it is made, by which a second use with another input is told.
     init: String,
     input: Shape,
+    /// What comes out, where the layer is one of the user's own.
+    output: Option<Shape>,
 }
 
 impl Lowering<'_> {
@@ -82,7 +84,7 @@ impl Lowering<'_> {
             }
             flow = match &step.kind {
                 StepKind::Layer(call) => self.layer(flow, call, step.label.is_some(), &at),
-                StepKind::Own(own) => self.own(flow, own, &at),
+                StepKind::Own(own) => self.own(flow, own, step.label.is_some(), &at),
                 StepKind::Residual(shortcut, block) => {
                     self.residual(flow, shortcut.as_ref(), block, step.pos, &at)
                 }
@@ -129,10 +131,14 @@ impl Lowering<'_> {
             ..flow
         };
         let Some(layer) = layers::find(&name) else {
-            let label = [at.labels.as_slice(), &[call.name.unraw().to_string()]].concat();
-            if let Some(shared) = self.labels.get(&label.join(".")) {
-                let shared = shared.clone();
-                return self.shared(flow, shared, call, at);
+            // The label of the same block, or of one around it.
+            let label =
+                |reach: usize| [&at.labels[..reach], &[call.name.unraw().to_string()]].concat();
+            let found = (0..=at.labels.len()).rev().map(label);
+            let found = found.map(|path| (self.labels.get(&path.join(".")).cloned(), path));
+            if let Some((Some(shared), path)) = found.into_iter().find(|(found, _)| found.is_some())
+            {
+                return self.shared(flow, shared, path, call, at);
             }
             let labels = self.labels.keys().map(String::as_str);
             let names = layers::all().map(|layer| layer.name).chain(labels);
@@ -172,6 +178,7 @@ impl Lowering<'_> {
                 callee: callee.clone(),
                 init: made.init.to_string(),
                 input: flow.shape.clone(),
+                output: None,
             };
             self.labels.insert(at.path.join("."), Some(shared));
         }
@@ -257,7 +264,8 @@ impl Lowering<'_> {
             );
             self.report.error(name, message);
         }
-        if let Some(reason) = made.idle {
+        // In a repetition that is written out it may be the index that makes it so.
+        if let Some(reason) = made.idle.filter(|_| self.indices.is_empty()) {
             let message = format!("this `{name}` has no effect: {reason}; leave it out");
             self.report.error(name, message);
         }
@@ -294,7 +302,14 @@ impl Lowering<'_> {
     }
 
     /// A layer that shares the weights of the one whose label `call` names.
-    fn shared(&mut self, flow: Flow, shared: Option<Shared>, call: &Call, at: &Place) -> Flow {
+    fn shared(
+        &mut self,
+        flow: Flow,
+        shared: Option<Shared>,
+        path: Vec<String>,
+        call: &Call,
+        at: &Place,
+    ) -> Flow {
         let label = &call.name;
         let Some(shared) = shared else {
             let message = format!("`{label}` names no single layer, so it cannot be shared");
@@ -304,6 +319,14 @@ impl Lowering<'_> {
         if let Some(first) = call.args.first() {
             let message = format!("`{label}` is made already; share it without arguments");
             self.report.error(first.value.pos, message);
+        }
+        if let Some(output) = shared.output {
+            if flow.shape != shared.input {
+                self.made_for(label, &shared.input, &flow.shape);
+                return Flow::UNKNOWN;
+            }
+            let at = Place { path, ..at.clone() };
+            return self.run_own(&flow, &shared.call.name, shared.callee, output, &at);
         }
         let Some(layer) = layers::find(&shared.call.name.to_string()) else {
             return Flow::UNKNOWN;
@@ -316,15 +339,9 @@ impl Lowering<'_> {
             return Flow::UNKNOWN;
         }
         if made.init.to_string() != shared.init {
-            let message = format!(
-                "`{label}` was made for {}, here {} goes in; to share weights the layer must be \
-                 the same for both",
-                shared.input, flow.shape,
-            );
-            self.report.error(label, message);
+            self.made_for(label, &shared.input, &flow.shape);
             return Flow::UNKNOWN;
         }
-        let path = [at.labels.as_slice(), &[label.unraw().to_string()]].concat();
         let at = Place { path, ..at.clone() };
         let made = Made {
             params: Dim::of(0),
@@ -333,10 +350,18 @@ impl Lowering<'_> {
         self.run(flow, values, made, shared.callee, &shared.call, &at)
     }
 
+    /// Reports a layer that cannot be shared with an input of another shape.
+    fn made_for(&mut self, label: &Ident, first: &Shape, found: &Shape) {
+        let message = format!(
+            "`{label}` was made for {first}, here {found} goes in; to share weights the layer must \
+             be the same for both"
+        );
+        self.report.error(label, message);
+    }
+
     /// A layer of the user's own.
-    fn own(&mut self, mut flow: Flow, own: &Own, at: &Place) -> Flow {
+    fn own(&mut self, flow: Flow, own: &Own, labelled: bool, at: &Place) -> Flow {
         let name = &own.args.name;
-        self.needs_numbers(&mut flow, &format!("`{name}`"), name.into());
         let config = self.own_config(own);
         let path = paths::shown(&self.blocks, at.block, &at.path);
         let place = format!("{name} ({path})");
@@ -366,7 +391,33 @@ impl Lowering<'_> {
         let field = self.field(at, kind);
         let ident = &mut self.blocks[at.block].fields[field].ident;
         ident.set_span(ident.span().located_at(name.span()));
-        let callee = Callee::Own { field, own: index };
+        let callee = |shared| Callee::Own {
+            field,
+            own: index,
+            shared,
+        };
+        if labelled {
+            let shared = Shared {
+                call: own.args.clone(),
+                callee: callee(true),
+                init: String::new(),
+                input: flow.shape.clone(),
+                output: Some(output.clone()),
+            };
+            self.labels.insert(at.path.join("."), Some(shared));
+        }
+        self.run_own(&flow, name, callee(false), output, at)
+    }
+
+    /// The operation that runs a layer of the user's own, which tells the summary about itself.
+    fn run_own(
+        &mut self,
+        flow: &Flow,
+        name: &Ident,
+        callee: Callee,
+        output: Shape,
+        at: &Place,
+    ) -> Flow {
         let row = Row {
             layer: name.to_string(),
             path: at.path.clone(),

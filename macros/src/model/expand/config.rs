@@ -4,9 +4,9 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
 
+use super::forward::value;
 use super::{Writer, sizes};
-use crate::model::ir::{FieldKind, OwnLayer};
-use crate::model::require::Loop;
+use crate::model::ir::{FieldKind, OwnLayer, Var};
 use crate::report::call_at;
 use crate::syntax::local;
 
@@ -17,10 +17,15 @@ impl Writer<'_> {
         let head = &self.network.head;
         let checks = self.network.checks.iter().map(|check| check.tokens(head));
         let own = self.network.own.iter().map(own_check);
+        // A layer of the user's own is asked about shapes that can be.
+        let own = match self.network.own.is_empty() {
+            true => quote!(),
+            false => quote!(if problems.are_none() { #(#own)* }),
+        };
         let check = self.body(quote! {
             let mut problems = ::kiln::__private::Problems::new(#text);
             #(#checks)*
-            #(#own)*
+            #own
             problems.finish()
         });
         let make = self.construct(0);
@@ -30,6 +35,11 @@ impl Writer<'_> {
             ::core::result::Result::Ok(::kiln::__private::initialized(self.__make(device)))
         });
         let lengths = self.lengths();
+        let open: Vec<_> = self.anys().into_iter().map(|(.., name)| name).collect();
+        let late_at = (!open.is_empty()).then(|| {
+            let shapes = (0..self.network.inputs.len()).map(|i| quote!(summary.shape(inputs[#i])));
+            quote!(self.__late(&[#(#shapes),*])?;)
+        });
         let inputs = self.network.inputs.iter().map(|input| {
             let name = input.name.unraw().to_string();
             let shape = sizes(&input.shape);
@@ -39,9 +49,11 @@ impl Writer<'_> {
         let outputs = outputs.map(|output| output.name.unraw().to_string());
         let summary = self.body(quote! {
             self.__check()?;
+            ::kiln::__private::named(#text, lengths, &[#(#open),*])?;
             let mut summary = ::kiln::model::Summary::new(#text, lengths);
             #lengths
             let inputs = [#(#inputs),*];
+            #late_at
             let nodes = self.__rows(&mut summary, &inputs);
             summary.outputs(&[#(#outputs),*], &nodes);
             ::core::result::Result::Ok(summary)
@@ -61,7 +73,8 @@ impl Writer<'_> {
             ::std::vec![#(#shapes),*]
         });
         let types = self.input_dims();
-        let names = self.input_names();
+        let names = (0..types.len()).map(|i| value(Var(i)));
+        let late = self.body(self.late());
         quote! {
             #[allow(clippy::unnecessary_wraps, clippy::too_many_arguments)]
             impl #config {
@@ -81,6 +94,13 @@ impl Writer<'_> {
 
                 fn __takes(&self, #(#names: #types),*) {
                     #takes
+                }
+
+                fn __late(
+                    &self,
+                    shapes: &[&[::kiln::model::Size]],
+                ) -> ::core::result::Result<(), ::kiln::model::InitError> {
+                    #late
                 }
 
                 fn __rows(
@@ -159,11 +179,10 @@ impl Writer<'_> {
 
     /// Looks up what is said of the open dimensions.
     fn lengths(&self) -> TokenStream {
-        let lengths = self.anys().into_iter().map(|(variable, input, dim)| {
-            let name = self.network.inputs[input].shape.0.iter().flatten().nth(dim);
-            let name = name.and_then(|dim| dim.anys().pop_first());
-            quote!(let #variable = summary.length(#name);)
-        });
+        let lengths = self
+            .anys()
+            .into_iter()
+            .map(|(variable, .., name)| quote!(let #variable = summary.length(#name);));
         lengths.collect()
     }
 
@@ -229,12 +248,6 @@ fn own_check(own: &OwnLayer) -> TokenStream {
     let given = quote!(#config, &#input, &#output, #place);
     let asked = call_at(*span, [quote!(problems.own::<), quote!(>)], path, given);
     let asked = quote!(#asked;);
-    loops
-        .iter()
-        .rev()
-        .fold(asked, |body, Loop { name, from, to }| {
-            let name = local(&name.to_string());
-            let (from, to) = (from.tokens(), to.tokens());
-            quote!(for #name in #from..#to { #body })
-        })
+    let loops = loops.iter().rev();
+    loops.fold(asked, |body, around| around.tokens(&body))
 }

@@ -83,51 +83,64 @@ impl Writer<'_> {
         ]
     }
 
-    /// The body of `__takes`: whether the tensors that arrive are of the declared shapes.
+    /// The body of `__takes`: whether the tensors that arrive, of these dimensions, are of the
+    /// declared shapes.
     pub(super) fn takes(&self) -> TokenStream {
         let name = self.network.head.name.to_string();
+        let inputs = self.network.inputs.iter().enumerate();
+        let shapes = inputs.map(|(i, input)| {
+            let (dims, text, shape) = (value(Var(i)), input.name.to_string(), sizes(&input.shape));
+            quote!(::kiln::__private::takes(#name, #text, &#dims, &#shape);)
+        });
+        let unknown = self.unknown_lengths();
+        let open = !self.anys().is_empty();
+        let late = open.then(|| {
+            let examples = (0..self.network.inputs.len()).map(|i| {
+                let dims = value(Var(i));
+                quote!(&::kiln::__private::example(&#dims))
+            });
+            quote!(::kiln::__private::refuse(self.__late(&[#(#examples),*]));)
+        });
+        quote!(#unknown #(#shapes)* #late)
+    }
+
+    /// The body of `__late`: what only the sizes of the open dimensions decide, once all of them
+    /// are known.
+    pub(super) fn late(&self) -> TokenStream {
+        let name = self.network.head.name.to_string();
         let anys = self.anys();
-        let mut shapes = TokenStream::new();
-        let mut same = TokenStream::new();
+        let lengths = anys.iter().map(|(variable, input, dim, _)| {
+            quote! {
+                let ::core::option::Option::Some(#variable) =
+                    ::kiln::__private::known(shapes[#input], #dim)
+                else {
+                    return ::core::result::Result::Ok(());
+                };
+            }
+        });
+        let mut required = TokenStream::new();
         for (i, input) in self.network.inputs.iter().enumerate() {
-            let (ident, text) = (&input.name, input.name.to_string());
-            let shape = sizes(&input.shape);
-            shapes.extend(quote!(::kiln::__private::takes(#name, #text, &#ident, &#shape);));
             for (j, dim) in input.shape.0.iter().flatten().enumerate() {
-                if dim.anys().is_empty() || anys.iter().any(|(_, a, b)| (*a, *b) == (i, j)) {
+                if dim.anys().is_empty() || anys.iter().any(|(_, a, b, _)| (*a, *b) == (i, j)) {
                     continue;
                 }
-                let (place, said, value) = (format!("input {text}"), dim.to_string(), dim.tokens());
-                let at = j + 1;
-                same.extend(quote! {
-                    problems.require(#ident[#at] as ::core::primitive::i128 == #value, #place, || {
-                        ::std::format!("dimension {} is `{}`, which is {}, found {}",
-                            #j, #said, #value, #ident[#at])
-                    });
+                let (said, value) = (dim.to_string(), dim.tokens());
+                let place = format!("input {}", input.name);
+                required.extend(quote! {
+                    problems.same(::kiln::__private::known(shapes[#i], #j), #value, #place, #j, #said);
                 });
             }
         }
         let head = &self.network.head;
-        let late = self.network.late.iter().map(|check| check.tokens(head));
-        let late: TokenStream = late.chain([same]).collect();
-        let unknown = anys.iter().map(|(variable, ..)| {
-            quote!(let #variable = ::core::option::Option::<::core::primitive::i128>::None;)
-        });
-        let unknown: TokenStream = unknown.collect();
-        if late.is_empty() {
-            return quote!(#unknown #shapes);
+        required.extend(self.network.late.iter().map(|check| check.tokens(head)));
+        if required.is_empty() {
+            return quote!(::core::result::Result::Ok(()));
         }
-        let lengths = anys.iter().map(|(variable, input, dim)| {
-            let (ident, at) = (&self.network.inputs[*input].name, dim + 1);
-            quote!(let #variable = #ident[#at] as ::core::primitive::i128;)
-        });
         quote! {
-            #unknown
-            #shapes
             #(#lengths)*
             let mut problems = ::kiln::__private::Problems::new(#name);
-            #late
-            problems.refuse();
+            #required
+            problems.finish()
         }
     }
 
@@ -189,7 +202,7 @@ impl Writer<'_> {
                         quote!(self.#field.forward(#(#taken),*))
                     }
                     Callee::Inline(layer) => quote!(#layer.forward(#(#taken),*)),
-                    Callee::Own { field, own } => {
+                    Callee::Own { field, own, .. } => {
                         let field = &block.fields[*field].ident;
                         let path = row.path.join(".");
                         let input = &taken[0];
@@ -300,7 +313,7 @@ impl Uses {
 }
 
 /// The variable that holds a value.
-fn value(var: Var) -> Ident {
+pub(super) fn value(var: Var) -> Ident {
     Ident::new(&format!("v{}", var.0), Span::mixed_site())
 }
 
@@ -325,11 +338,11 @@ fn relu_of<'a>(next: &'a Op, op: &Op) -> Option<(&'a Row, Var)> {
         _ => false,
     };
     match &next.kind {
-        OpKind::Layer { inputs, row, .. }
-            if joins && row.layer == "relu" && inputs.as_slice() == [op.out] =>
-        {
-            Some((row, next.out))
-        }
+        OpKind::Layer {
+            callee: Callee::Field(_) | Callee::Inline(_),
+            inputs,
+            row,
+        } if joins && row.layer == "relu" && inputs.as_slice() == [op.out] => Some((row, next.out)),
         _ => None,
     }
 }

@@ -132,19 +132,17 @@ impl Writer<'_> {
     }
 
     /// Where each dimension that is known only when a tensor arrives is found: its variable, the
-    /// input and the dimension in it.
-    fn anys(&self) -> Vec<(Ident, usize, usize)> {
-        let mut found: Vec<(Ident, usize, usize)> = Vec::new();
+    /// input, the dimension in it, and its name.
+    fn anys(&self) -> Vec<(Ident, usize, usize, String)> {
+        let mut found: Vec<(Ident, usize, usize, String)> = Vec::new();
         for (i, input) in self.network.inputs.iter().enumerate() {
             for (j, dim) in input.shape.0.iter().flatten().enumerate() {
-                let names = dim.anys();
-                let variable = names.first().map(|name| local(name));
                 // The first shape that names it is the one that declares it, and there it stands
                 // alone.
-                if let Some(variable) = variable
-                    && !found.iter().any(|(known, ..)| *known == variable)
+                if let Some(name) = dim.anys().pop_first()
+                    && !found.iter().any(|(.., known)| *known == name)
                 {
-                    found.push((variable, i, j));
+                    found.push((local(&name), i, j, name));
                 }
             }
         }
@@ -162,15 +160,18 @@ fn tuple(parts: &[TokenStream]) -> TokenStream {
 
 /// `[Size::Fixed(16), size(..)]`, where what a tensor decides is worked out if it is known.
 fn sizes(shape: &Shape) -> TokenStream {
-    let dims = shape.0.iter().flatten().map(|dim| {
-        if dim.anys().is_empty() {
-            let size = dim.usize_tokens();
-            return quote!(::kiln::model::Size::Fixed(#size));
-        }
-        let (text, value) = (dim.to_string(), known(dim));
-        quote!(::kiln::__private::size(#text, #value))
-    });
+    let dims = shape.0.iter().flatten().map(size);
     quote!([#(#dims),*])
+}
+
+/// `Size::Fixed(16)`, or `size(..)`.
+fn size(dim: &Dim) -> TokenStream {
+    if dim.anys().is_empty() {
+        let size = dim.usize_tokens();
+        return quote!(::kiln::model::Size::Fixed(#size));
+    }
+    let (text, value) = (dim.to_string(), known(dim));
+    quote!(::kiln::__private::size(#text, #value))
 }
 
 /// The `Option<i128>` that a dimension comes to: none if a tensor decides it that is not known.

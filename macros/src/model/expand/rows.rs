@@ -13,7 +13,7 @@ impl Writer<'_> {
     /// outputs.
     pub(super) fn rows(&self) -> TokenStream {
         let anys = self.anys().into_iter().map(
-            |(variable, input, dim)| quote!(let #variable = summary.size(inputs[#input], #dim);),
+            |(variable, input, dim, _)| quote!(let #variable = summary.size(inputs[#input], #dim);),
         );
         let inputs = (0..self.network.inputs.len()).map(|i| {
             let node = node(0, Var(i));
@@ -56,7 +56,9 @@ impl Writer<'_> {
         let inputs = op.kind.inputs().iter().map(|input| node(index, *input));
         match &op.kind {
             OpKind::Layer {
-                callee: Callee::Own { own, .. },
+                callee: Callee::Own {
+                    own, shared: false, ..
+                },
                 inputs,
                 row,
             } => {
@@ -102,7 +104,7 @@ impl Writer<'_> {
                 let end = node(repeat.block, body.body.map_or(Var(0), |(_, end)| end));
                 let (from, to) = (repeat.from.tokens(), repeat.to.tokens());
                 let number = repeat.index.as_ref().map(|index| local(&index.to_string()));
-                let number = number.unwrap_or_else(|| local("number"));
+                let number = number.unwrap_or_else(|| Ident::new("number", Span::mixed_site()));
                 let written = repeat.written;
                 quote! {
                     let mut #out = #input;

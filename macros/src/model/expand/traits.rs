@@ -3,8 +3,8 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
-use super::{Writer, sizes, tuple};
-use crate::model::dim::Shape;
+use super::{Writer, size, sizes, tuple};
+use crate::model::dim::{Dim, Shape};
 use crate::model::ir::{Loss, Setting, Target};
 use crate::model::loss;
 use crate::syntax::Expr;
@@ -40,16 +40,22 @@ impl Writer<'_> {
             return quote!();
         };
         let anys = self.anys().into_iter().map(
-            |(variable, _, dim)| quote!(let #variable = ::kiln::__private::known(input, #dim);),
+            |(variable, _, dim, _)| quote!(let #variable = ::kiln::__private::known(input, #dim);),
         );
-        let (shape, given) = (
-            sizes(&output.shape),
-            self.body(quote!(config.__make(device))),
-        );
+        let given = self.body(quote!(config.__make(device)));
+        // An open dimension that stays as it is keeps the name that it has around this network.
+        let open = self.anys();
+        let stays = |dim: &Dim| open.iter().find(|(.., name)| *dim == Dim::named(name));
+        let shape = output.shape.0.iter().flatten().map(|dim| match stays(dim) {
+            Some((_, _, at, _)) => quote!(input[#at]),
+            None => size(dim),
+        });
+        let shape = quote!([#(#shape),*]);
         let text = name.to_string();
         let [from, to] = [self.input_types(), self.output_types()].map(|types| tuple(&types));
         let output = self.body(quote! {
             ::kiln::__private::given(#text, config.__check(), &config.__inputs(), input)?;
+            ::kiln::__private::given(#text, config.__late(&[input]), &config.__inputs(), input)?;
             config.__output(input)
         });
         let shape = self.body(quote! {
@@ -283,6 +289,7 @@ impl Writer<'_> {
         let targets = self.targets();
         let targets = self.body(quote!(#unknown #targets));
         let inputs = self.body(quote!(self.__inputs()));
+        let late = self.body(quote!(self.__late(shapes)));
         let train = self.body(quote! {
             ::kiln::__private::train_step(self, batch, |loss, output, target| #make)
         });
@@ -305,6 +312,13 @@ impl Writer<'_> {
                     lengths: &[(&::kiln::__private::Str, ::core::primitive::usize)],
                 ) -> ::core::result::Result<::kiln::model::Summary, ::kiln::model::InitError> {
                     #config::summary_at(self, lengths)
+                }
+
+                fn late(
+                    &self,
+                    shapes: &[&[::kiln::model::Size]],
+                ) -> ::core::result::Result<(), ::kiln::model::InitError> {
+                    #late
                 }
 
                 fn inputs(&self) -> ::std::vec::Vec<::std::vec::Vec<::kiln::model::Size>> {
