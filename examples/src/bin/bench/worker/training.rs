@@ -15,9 +15,12 @@ pub struct Subject<M, I> {
     pub model: M,
     pub input: I,
     pub labels: Tensor<1, Int>,
-    pub forward: Box<dyn Fn(&M, I) -> Tensor<2>>,
+    pub forward: Forward<M, I>,
     pub loss: fn(&M, Tensor<2>, Tensor<1, Int>) -> Tensor<1>,
 }
+
+/// Gives the scores, one row for each label.
+pub type Forward<M, I> = Box<dyn Fn(&M, I) -> Tensor<2>>;
 
 /// Moves the parameters.
 pub type Update<M> = Box<dyn FnMut(M, GradientsParams) -> M>;
