@@ -10,8 +10,10 @@ use kiln::model::{InitError, Summary};
 use kiln_examples::{DigitNetConfig, finish};
 use kiln_models::*;
 
-/// The networks; each is what it says of itself.
-const NETWORKS: &[(&str, fn() -> Result<Summary, InitError>)] = &[
+/// A name, and what its network says of itself.
+type Network = (&'static str, fn() -> Result<Summary, InitError>);
+
+const NETWORKS: &[Network] = &[
     ("alexnet", || AlexNetConfig::new().summary()),
     ("char_transformer", || {
         CharTransformerConfig::new().summary()
