@@ -281,3 +281,43 @@ fn the_exponential_tails_are_exact() {
         "{softmax:?}"
     );
 }
+
+#[test]
+fn no_rows_have_no_outputs() {
+    let device = device().autodiff();
+    if !kiln::device::is_host(&device) {
+        return; // Empty tensors are the backend's there.
+    }
+    let zeros = |shape: [usize; 3]| Tensor::<3>::zeros(shape, &device).require_grad();
+    let vector = Tensor::<1>::ones([4], &device).require_grad();
+    for shape in [[0, 3, 4], [2, 0, 4], [0, 0, 4]] {
+        let input = zeros(shape);
+        let [weight, none] = [[4, 5], [0, 5]].map(|shape| {
+            let weight = Tensor::<2>::ones(shape, &device);
+            weight.require_grad()
+        });
+        let bias = Tensor::<1>::ones([5], &device).require_grad();
+        let output = kernel::linear(input.clone(), weight.clone(), Some(bias.clone()));
+        assert_eq!(output.dims(), [shape[0], shape[1], 5]);
+        let gradients = output.sum().backward();
+        let by_input = input.grad(&gradients).expect("a gradient");
+        assert_eq!(by_input.dims(), shape);
+        let by_weight = weight.grad(&gradients).expect("a gradient");
+        assert_close("gradient by the weight", by_weight, weight.zeros_like());
+        let by_bias = bias.grad(&gradients).expect("a gradient");
+        assert_close("gradient by the bias", by_bias, bias.zeros_like());
+
+        let output = kernel::linear(zeros([shape[0], shape[1], 0]), none, None);
+        assert_eq!(output.dims(), [shape[0], shape[1], 5]);
+        let normal = kernel::layer_norm(zeros(shape), vector.clone(), Some(vector.clone()), 1e-5);
+        assert_eq!(normal.dims(), shape);
+        assert_eq!(kernel::softmax(zeros(shape)).dims(), shape);
+        assert_eq!(kernel::gelu(zeros(shape)).dims(), shape);
+    }
+    let empty = || Tensor::<4>::zeros([0, 2, 3, 4], &device).require_grad();
+    for causal in [false, true] {
+        let output = kernel::attention(empty(), empty(), empty(), causal);
+        assert_eq!(output.dims(), [0, 2, 3, 4]);
+        output.sum().backward();
+    }
+}
