@@ -7,6 +7,7 @@ use burn::tensor::{Bool, Device, Tensor};
 
 use super::Linear;
 use super::named::Named;
+use super::positions::Waves;
 use super::rotary::turned;
 use crate::kernel;
 
@@ -72,11 +73,7 @@ impl MultiHeadAttention {
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
         let bias = self.in_proj_bias.as_ref().map(|bias| bias.val());
         let all = kernel::linear(input, self.in_proj_weight.val().transpose(), bias);
-        let [batch, length, width] = all.dims();
-        let heads = self.heads.heads;
-        let all = all.reshape([batch, length, 3, heads, width / 3 / heads]);
-        let all = all.permute([2, 0, 3, 1, 4]);
-        let parts = [0, 1, 2].map(|i| all.clone().narrow(0, i, 1).squeeze_dim(0));
+        let parts = self.heads.split(all);
         self.out_proj.forward(self.heads.attend(parts))
     }
 }
@@ -152,20 +149,26 @@ impl CrossAttention {
     /// stays.
     pub fn forward(&self, input: Tensor<3>, memory: Tensor<3>) -> Tensor<3> {
         let [.., dim] = input.dims();
-        let heads = self.heads.heads;
-        let parts = [(0, input), (1, memory.clone()), (2, memory)];
-        let parts = parts.map(|(index, from)| {
-            let weight = match self.weights.0.as_slice() {
-                [(_, all)] => all.val().narrow(0, index * dim, dim),
-                apart => apart[index].1.val(),
-            };
+        // `first` of queries, keys and values, and what follows it in the weight.
+        let map = |from: Tensor<3>, weight: Tensor<2>, first: usize| {
             let bias = self.in_proj_bias.as_ref();
-            let bias = bias.map(|bias| bias.val().narrow(0, index * dim, dim));
-            let part = kernel::linear(from, weight.transpose(), bias);
-            let [batch, length, _] = part.dims();
-            let part = part.reshape([batch, length, heads, dim / heads]);
-            part.swap_dims(1, 2)
-        });
+            let bias = bias.map(|bias| bias.val().narrow(0, first * dim, weight.dims()[0]));
+            kernel::linear(from, weight.transpose(), bias)
+        };
+        let parts = match self.weights.0.as_slice() {
+            [(_, all)] => {
+                let all = all.val();
+                let query = map(input, all.clone().narrow(0, 0, dim), 0);
+                let rest = map(memory, all.narrow(0, dim, 2 * dim), 1);
+                let [query] = self.heads.split(query);
+                let [key, value] = self.heads.split(rest);
+                [query, key, value]
+            }
+            apart => [(0, input), (1, memory.clone()), (2, memory)].map(|(index, from)| {
+                let [part] = self.heads.split(map(from, apart[index].1.val(), index));
+                part
+            }),
+        };
         self.out_proj.forward(self.heads.attend(parts))
     }
 }
@@ -177,7 +180,7 @@ struct Heads {
     heads: usize,
     causal: bool,
     #[module(skip)]
-    rotary: Option<f64>,
+    rotary: Option<Waves>,
 }
 
 impl Heads {
@@ -194,16 +197,24 @@ impl Heads {
             dropout: DropoutConfig::new(dropout).init(),
             heads,
             causal,
-            rotary,
+            rotary: rotary.map(Waves::new),
         }
+    }
+
+    /// `[batch, length, parts * heads * width]` to `[batch, heads, length, width]` each.
+    fn split<const PARTS: usize>(&self, all: Tensor<3>) -> [Tensor<4>; PARTS] {
+        let [batch, length, width] = all.dims();
+        let all = all.reshape([batch, length, PARTS, self.heads, width / PARTS / self.heads]);
+        let all = all.permute([2, 0, 3, 1, 4]);
+        std::array::from_fn(|i| all.clone().narrow(0, i, 1).squeeze_dim(0))
     }
 
     /// `[batch, heads, length, width]` each to `[batch, length, heads * width]`.
     fn attend(&self, [query, key, value]: [Tensor<4>; 3]) -> Tensor<3> {
-        let turn = |x: Tensor<4>| match self.rotary {
-            Some(base) => {
+        let turn = |x: Tensor<4>| match &self.rotary {
+            Some(waves) => {
                 let [batch, heads, length, _] = x.dims();
-                turned(x, [batch * heads, length], base)
+                turned(x, [batch * heads, length], waves)
             }
             None => x,
         };

@@ -4,6 +4,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use super::kept::Kept;
 use crate::kernel;
 
 /// How an [`Interpolate`] finds a number between others.
@@ -58,6 +59,17 @@ pub struct Interpolate {
     pub mode: InterpolateMode,
     /// Whether the centres of the first and last numbers lie on each other.
     pub align_corners: bool,
+    #[module(skip)]
+    kept: Kept<Table>,
+}
+
+/// What the numbers of one axis are made of.
+#[derive(Clone)]
+enum Table {
+    /// Which number of the input each of the output is.
+    Indices(Tensor<1, Int>),
+    /// What each number of the output takes of each of the input's: `[old, new]`.
+    Weights(Tensor<2>),
 }
 
 impl InterpolateConfig {
@@ -67,6 +79,7 @@ impl InterpolateConfig {
             size: self.size.clone(),
             mode: self.mode,
             align_corners: self.align_corners,
+            kept: Kept::new(),
         }
     }
 }
@@ -86,16 +99,23 @@ impl Interpolate {
             if old == size {
                 return input;
             }
-            let device = input.device();
-            if self.mode == InterpolateMode::Nearest {
-                return input.select(axis, nearest(old, size, &device));
+            let table = self.kept.of([old, size], &input.device(), |device| {
+                if self.mode == InterpolateMode::Nearest {
+                    Table::Indices(nearest(old, size, device))
+                } else {
+                    Table::Weights(self.weights(old, size, device))
+                }
+            });
+            match table {
+                Table::Indices(indices) => input.select(axis, indices),
+                Table::Weights(weights) => {
+                    let last = input.swap_dims(axis, D - 1);
+                    kernel::linear(last, weights, None).swap_dims(axis, D - 1)
+                }
             }
-            let weights = self.weights(old, size, &device);
-            kernel::linear(input.swap_dims(axis, D - 1), weights, None).swap_dims(axis, D - 1)
         })
     }
 
-    /// What each number of the output takes of each of the input's: `[old, new]`.
     fn weights(&self, old: usize, new: usize, device: &Device) -> Tensor<2> {
         // In single precision, as in PyTorch: else a rounding would decide for another neighbour.
         let scale = match (self.align_corners, new) {
@@ -132,7 +152,6 @@ impl Interpolate {
     }
 }
 
-/// Which number of the input each of the output is.
 fn nearest(old: usize, new: usize, device: &Device) -> Tensor<1, Int> {
     // In single precision, as in PyTorch.
     let scale = old as f32 / new as f32;

@@ -24,6 +24,7 @@ mod embedding;
 mod global_pool;
 mod group_norm;
 mod interpolate;
+mod kept;
 mod layer_norm;
 mod linear;
 mod local_response_norm;

@@ -5,6 +5,8 @@ use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::kept::Kept;
+
 /// Adds to each element of a sequence the learned row of its place (Gehring et al. 2017).
 #[derive(Module, Debug)]
 pub struct PositionEmbedding {
@@ -58,7 +60,8 @@ impl PositionEmbedding {
 /// `2i + 1`.
 #[derive(Module, Debug)]
 pub struct SinusoidalPositions {
-    base: f64,
+    #[module(skip)]
+    waves: Waves,
 }
 
 /// The settings of [`SinusoidalPositions`].
@@ -72,7 +75,9 @@ pub struct SinusoidalPositionsConfig {
 impl SinusoidalPositionsConfig {
     /// The layer, which has no parameters.
     pub fn init(&self) -> SinusoidalPositions {
-        SinusoidalPositions { base: self.base }
+        SinusoidalPositions {
+            waves: Waves::new(self.base),
+        }
     }
 }
 
@@ -80,28 +85,43 @@ impl SinusoidalPositions {
     /// `[batch, length, dim]`; the shape stays.
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
         let [_, length, dim] = input.dims();
-        let [cosines, sines] = waves(length, dim, self.base, &input.device());
+        let [cosines, sines] = self.waves.of([length, dim], &input.device());
         let table = Tensor::stack::<3>(vec![sines, cosines], 2).flatten::<2>(1, 2);
         input + table.narrow(1, 0, dim).unsqueeze()
     }
 }
 
 /// `[length, ceil(dim / 2)]` cosines, and as many sines, of `p / base^(2i/dim)`.
-///
-/// The angles are worked out in double precision: in single precision those of a place in the
-/// thousands are off by 1e-4.
-pub(super) fn waves(length: usize, dim: usize, base: f64, device: &Device) -> [Tensor<2>; 2] {
-    let pairs = dim.div_ceil(2);
-    let frequencies: Vec<f64> = (0..pairs)
-        .map(|pair| base.powf(-2.0 * pair as f64 / dim as f64))
-        .collect();
-    let table = |wave: fn(f64) -> f64| {
-        let values = (0..length).flat_map(|place| {
-            let at = frequencies.iter().map(move |f| wave(place as f64 * f));
-            at.map(|value| value as f32)
-        });
-        let data = TensorData::new(values.collect::<Vec<f32>>(), [length, pairs]);
-        Tensor::from_data(data, device)
-    };
-    [table(f64::cos), table(f64::sin)]
+#[derive(Clone, Debug)]
+pub(super) struct Waves {
+    base: f64,
+    kept: Kept<[Tensor<2>; 2]>,
+}
+
+impl Waves {
+    pub fn new(base: f64) -> Self {
+        Waves {
+            base,
+            kept: Kept::new(),
+        }
+    }
+
+    /// The angles are worked out in double precision: in single precision those of a place in the
+    /// thousands are off by 1e-4.
+    pub fn of(&self, [length, dim]: [usize; 2], device: &Device) -> [Tensor<2>; 2] {
+        self.kept.of([length, dim], device, |device| {
+            let pairs = dim.div_ceil(2);
+            let frequencies: Vec<f64> = (0..pairs)
+                .map(|pair| self.base.powf(-2.0 * pair as f64 / dim as f64))
+                .collect();
+            [f64::cos, f64::sin].map(|wave: fn(f64) -> f64| {
+                let values = (0..length).flat_map(|place| {
+                    let at = frequencies.iter().map(move |f| wave(place as f64 * f));
+                    at.map(|value| value as f32)
+                });
+                let data = TensorData::new(values.collect::<Vec<f32>>(), [length, pairs]);
+                Tensor::from_data(data, device)
+            })
+        })
+    }
 }

@@ -4,7 +4,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::positions::waves;
+use super::positions::Waves;
 
 /// Turns each pair of features `(2i, 2i + 1)` of the element at place `p` by the angle
 /// `p / base^(2i/dim)`, so that the product of two elements depends on their distance alone (Su et
@@ -14,7 +14,8 @@ use super::positions::waves;
 /// Face pairs a feature with the one half the width further on.
 #[derive(Module, Debug)]
 pub struct RotaryEmbedding {
-    base: f64,
+    #[module(skip)]
+    waves: Waves,
 }
 
 /// The settings of a [`RotaryEmbedding`].
@@ -28,7 +29,9 @@ pub struct RotaryEmbeddingConfig {
 impl RotaryEmbeddingConfig {
     /// The layer, which has no parameters.
     pub fn init(&self) -> RotaryEmbedding {
-        RotaryEmbedding { base: self.base }
+        RotaryEmbedding {
+            waves: Waves::new(self.base),
+        }
     }
 }
 
@@ -44,7 +47,7 @@ impl RotaryEmbedding {
             D > 2 && shape[D - 1].is_multiple_of(2),
             "rotary positions need [batch, length, .., dim] with an even dim, found {shape:?}"
         );
-        turned(input, [shape[0], shape[1]], self.base)
+        turned(input, [shape[0], shape[1]], &self.waves)
     }
 }
 
@@ -52,12 +55,13 @@ impl RotaryEmbedding {
 pub(super) fn turned<const D: usize>(
     input: Tensor<D>,
     [outer, length]: [usize; 2],
-    base: f64,
+    waves: &Waves,
 ) -> Tensor<D> {
     let shape = input.dims();
     let dim = shape[D - 1];
     let pairs = dim / 2;
-    let [cosines, sines] = waves(length, dim, base, &input.device())
+    let [cosines, sines] = waves
+        .of([length, dim], &input.device())
         .map(|wave| wave.reshape([1, length, 1, pairs, 1]));
     let input = input.reshape([outer as i64, length as i64, -1, pairs as i64, 2]);
     let first = input.clone().narrow(4, 0, 1);
