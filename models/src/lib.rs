@@ -1,8 +1,13 @@
 //! Ready networks, each declared with `kiln::model!` in a file of its own.
 //!
 //! Most classify images `[channels, height, width]` and return one score per class; the exceptions
-//! say so. Where PyTorch has the same network, the parameter paths are the same, so that its weights
-//! can be loaded (feature `weights` of `kiln`).
+//! say so.
+//!
+//! The parameter paths of [`ResNet18`], [`ResNet34`], [`ResNet50`] and [`Vgg16`] are those of
+//! torchvision, and those of [`CifarResNet`] are
+//! [akamaster's](https://github.com/akamaster/pytorch_resnet_cifar10), so that their weights can be
+//! loaded (feature `weights` of `kiln`). [`Vit`] deviates from torchvision in three, which it names.
+//! The other networks have paths of their own.
 //!
 //! ```
 //! use kiln::prelude::*;

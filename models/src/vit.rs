@@ -6,6 +6,11 @@ model! {
     /// A Vision Transformer ([Dosovitskiy et al. 2021](https://arxiv.org/abs/2010.11929)): as it
     /// stands ViT-B/16, with 86,567,656 parameters.
     ///
+    /// The parameter paths are those of torchvision, but for three, which a file has to be renamed
+    /// by: `encoder.layers.0` is its `encoder.layers.encoder_layer_0`, `class_token.weight` its
+    /// `class_token`, and `encoder.pos_embedding.weight`, of `[tokens, dim]`, its
+    /// `encoder.pos_embedding`, of `[1, tokens, dim]`.
+    ///
     /// ```
     /// use kiln::prelude::*;
     /// use kiln_models::VitConfig;
@@ -40,20 +45,23 @@ model! {
         image -> conv_proj: conv2d(dim, kernel: patch, stride: patch);
     let tokens = patches
         -> reshape([dim, (size / patch) * (size / patch)]) -> permute([1, 0])
-        -> class_token: class_token -> pos_embedding: position_embedding -> dropout(drop);
+        -> class_token: class_token;
     let encoded = tokens
-        -> layers: repeat layers {
-            residual {
-                ln_1: layer_norm(epsilon: 1e-6)
-                -> self_attention: multi_head_attention(heads) -> dropout(drop)
+        -> encoder: {
+            pos_embedding: position_embedding -> dropout(drop)
+            -> layers: repeat layers {
+                residual {
+                    ln_1: layer_norm(epsilon: 1e-6)
+                    -> self_attention: multi_head_attention(heads) -> dropout(drop)
+                }
+                -> residual {
+                    ln_2: layer_norm(epsilon: 1e-6)
+                    -> mlp: { linear(hidden) -> gelu -> dropout(drop) -> linear(dim) -> dropout(drop) }
+                }
             }
-            -> residual {
-                ln_2: layer_norm(epsilon: 1e-6)
-                -> mlp: { linear(hidden) -> gelu -> dropout(drop) -> linear(dim) -> dropout(drop) }
-            }
-        }
-        -> ln: layer_norm(epsilon: 1e-6);
-    let scores = encoded -> select(dim: 0, index: 0) -> head: linear(classes);
+            -> ln: layer_norm(epsilon: 1e-6)
+        };
+    let scores = encoded -> select(dim: 0, index: 0) -> heads: { head: linear(classes) };
 
     output scores;
     loss cross_entropy;
