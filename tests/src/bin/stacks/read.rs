@@ -96,8 +96,12 @@ fn whole(expr: &Expr, head: &Head) -> i128 {
             }
         }
         Expr::Call(call) => {
-            assert_eq!(path(call).1, "floor_div");
-            whole(&call.args[0], head).div_euclid(whole(&call.args[1], head))
+            let (a, b) = (whole(&call.args[0], head), whole(&call.args[1], head));
+            match path(call).1.as_str() {
+                "floor_div" => a.div_euclid(b),
+                "min" => a.min(b),
+                other => panic!("`{other}` is not known here"),
+            }
         }
         Expr::If(choice) => {
             let Expr::Binary(compare) = &*choice.cond else {
