@@ -18,7 +18,7 @@ model! {
                 ) {
                     conv2d(
                         [16, 32, 64][stage], kernel: 3, padding: 1, bias: false,
-                        stride: if stage * (1 - i) > 0 { 2 } else { 1 },
+                        stride: if i == 0 { [1, 2, 2][stage] } else { 1 },
                     )
                     -> batch_norm -> relu
                     -> conv2d([16, 32, 64][stage], kernel: 3, padding: 1, bias: false)

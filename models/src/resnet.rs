@@ -39,7 +39,7 @@ model! {
                 }) {
                     conv1: conv2d(
                         [1, 2, 4, 8][stage] * width, kernel: 3, padding: 1, bias: false,
-                        stride: if stage * (1 - i) > 0 { 2 } else { 1 },
+                        stride: if i == 0 { [1, 2, 2, 2][stage] } else { 1 },
                     )
                     -> bn1: batch_norm -> relu
                     -> conv2: conv2d([1, 2, 4, 8][stage] * width, kernel: 3, padding: 1, bias: false)
@@ -90,7 +90,7 @@ model! {
                 }) {
                     conv1: conv2d(
                         [1, 2, 4, 8][stage] * width, kernel: 3, padding: 1, bias: false,
-                        stride: if stage * (1 - i) > 0 { 2 } else { 1 },
+                        stride: if i == 0 { [1, 2, 2, 2][stage] } else { 1 },
                     )
                     -> bn1: batch_norm -> relu
                     -> conv2: conv2d([1, 2, 4, 8][stage] * width, kernel: 3, padding: 1, bias: false)
@@ -143,7 +143,7 @@ model! {
                     -> bn1: batch_norm -> relu
                     -> conv2: conv2d(
                         [1, 2, 4, 8][stage] * width, kernel: 3, padding: 1, bias: false,
-                        stride: if stage * (1 - i) > 0 { 2 } else { 1 },
+                        stride: if i == 0 { [1, 2, 2, 2][stage] } else { 1 },
                     )
                     -> bn2: batch_norm -> relu
                     -> conv3: conv2d([4, 8, 16, 32][stage] * width, kernel: 1, bias: false)

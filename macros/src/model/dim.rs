@@ -395,7 +395,7 @@ impl Choice {
             Compare::Equal if above(&more, 1) || above(&less, 1) => Some(false),
             Compare::Less if above(&less, 1) => Some(true),
             Compare::Less if above(&more, 0) => Some(false),
-            _ => None,
+            _ => (then == otherwise).then_some(true),
         };
         match holds {
             Some(holds) => self.side(holds).clone(),
