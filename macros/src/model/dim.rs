@@ -10,7 +10,7 @@ use std::fmt;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
-use crate::syntax::{self, Compare, Expr, Head, LocalKind, Node, Number, Op};
+use crate::syntax::{self, Compare, Expr, Head, LocalKind, Node, Op};
 
 /// A dimension; unknown where an earlier mistake left it open, so that one mistake is reported
 /// once.
@@ -411,15 +411,6 @@ impl Choice {
 
     fn side(&self, holds: bool) -> &Dim {
         if holds { &self.then } else { &self.otherwise }
-    }
-}
-
-impl From<Number> for Dim {
-    fn from(number: Number) -> Dim {
-        match number {
-            Number::Int(value) => Dim::of(value),
-            Number::Float(_) => Dim::UNKNOWN,
-        }
     }
 }
 
