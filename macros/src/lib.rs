@@ -6,6 +6,7 @@ mod model;
 mod optimizer;
 mod report;
 mod schedule;
+mod shared;
 mod suggest;
 mod syntax;
 
@@ -41,5 +42,12 @@ pub fn schedule(input: TokenStream) -> TokenStream {
 #[doc(hidden)]
 #[proc_macro]
 pub fn __schedule_rules(_: TokenStream) -> TokenStream {
-    schedule::rules().into()
+    shared::rules(schedule::RULES).into()
+}
+
+/// The rules of the statements, for `kiln` to compile beside its own code. Not for users.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __optimizer_rules(_: TokenStream) -> TokenStream {
+    shared::rules(optimizer::RULES).into()
 }

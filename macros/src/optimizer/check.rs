@@ -1,14 +1,18 @@
 //! Check: statements to the IR. Every mistake is reported at its own token, and what is right goes
 //! on.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use proc_macro2::Ident;
 
-use super::ir::{Recipe, Rule, Target};
+use super::ir::{Choice, Recipe, Rule, Target, Time, Value};
 use super::parse::{self, Declaration, Statement};
-use super::rules::{self, RULES, Range, Value};
+use super::rules::{self, Kind, Param, Range, Spec, UPDATES};
 use crate::report::{Pos, Report};
+use crate::schedule::rules as time;
 use crate::suggest;
-use crate::syntax::{Bound, Call, Expr, Head, HyperType, Number};
+use crate::syntax::{self, Bound, Call, Expr, Head, HyperType, Number, Signature, Unit};
 
 const KINDS: [&str; 2] = ["bias", "norm"];
 
@@ -18,26 +22,54 @@ type Place<'a> = (Pos, Option<&'a [parse::Target]>);
 /// What `declaration` says. Where something is wrong, the report says so, and the result is empty.
 pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a> {
     let head = &declaration.head;
+    let checker = Checker { head, report };
     let mut recipe = Recipe::default();
     let mut places = Vec::new();
-    let mut clipped = false;
     let mut unknown = false;
+    let mut stages: Vec<Stage> = Vec::new();
     for statement in &declaration.statements {
         match statement {
             Statement::Update { call, targets, pos } => {
                 let targets = targets.as_deref();
                 places.push((*pos, targets));
-                match rule(call, targets, head, report) {
+                match checker.rule(call, targets) {
                     Some(rule) => recipe.rules.push(rule),
                     None => unknown = true,
                 }
             }
-            Statement::Clip { call, pos } => {
-                if std::mem::replace(&mut clipped, true) {
-                    let message = "gradients are clipped twice; keep one `clip`";
-                    report.error(*pos, message);
+            Statement::Switch {
+                at,
+                call,
+                targets,
+                pos,
+            } => {
+                let targets = targets.as_deref();
+                let at = checker.time("at", at);
+                let rule = checker.rule(call, targets);
+                if let Some(at) = at {
+                    checker.switch(at, (*pos, targets), &mut stages);
+                    recipe.switches.extend(rule.map(|rule| (at, rule)));
                 }
-                recipe.max_norm = clip(call, head, report);
+            }
+            Statement::Other {
+                statement,
+                call,
+                pos,
+            } => {
+                let Some(choice) = checker.other(statement, call) else {
+                    continue;
+                };
+                let excludes = |other: &Spec| {
+                    let mut groups = statement.choices.iter();
+                    groups.any(|group| {
+                        let among = |spec: &Spec| group.iter().any(|one| one.name == spec.name);
+                        among(choice.spec) && among(other)
+                    })
+                };
+                if recipe.said.iter().any(|(_, said)| excludes(said.spec)) {
+                    report.error(*pos, statement.twice);
+                }
+                recipe.said.push((statement, choice));
             }
         }
     }
@@ -56,114 +88,287 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
     }
 }
 
-fn rule<'a>(
-    call: &'a Call,
-    targets: Option<&[parse::Target]>,
+/// The rules that hold from one moment on.
+struct Stage<'a> {
+    at: Time<'a>,
+    /// The moment, if it is a literal.
+    moment: Option<f64>,
+}
+
+struct Checker<'a> {
     head: &'a Head,
     report: &'a Report,
-) -> Option<Rule<'a>> {
-    let targets = self::targets(targets.unwrap_or_default(), report);
-    let Some(rule) = RULES.iter().find(|rule| call.name == rule.name) else {
-        let names = RULES.iter().map(|rule| rule.name);
-        let hint = suggest::hint(&call.name.to_string(), "the update rules are", names);
-        report.error(
-            &call.name,
-            format!("unknown update rule `{}`{hint}", call.name),
-        );
-        return None;
-    };
-    let bound = rule.signature.bind(call, head, report);
-    let mut values = Vec::new();
-    for (param, value) in rule.signature.params.iter().zip(rule.values) {
-        values.push(match value {
-            Value::Number { range, .. } => number(&bound, param.name, *range, head, report),
-            Value::Flag { needs, .. } => flag(&bound, rule, param.name, needs, head, report),
-        });
-    }
-    Some(Rule {
-        rule,
-        values,
-        targets,
-    })
 }
 
-fn clip<'a>(call: &'a Call, head: &'a Head, report: &'a Report) -> Option<&'a Expr> {
-    if call.name != rules::CLIP {
-        let hint = suggest::hint(&call.name.to_string(), "there is", [rules::CLIP]);
-        report.error(
-            &call.name,
-            format!("unknown way of clipping `{}`{hint}", call.name),
-        );
-        return None;
-    }
-    let bound = rules::CLIP_SIGNATURE.bind(call, head, report);
-    number(&bound, "max_norm", rules::CLIP_RANGE, head, report)
-}
-
-/// The number given for `name`, in `range` as it stands and with the declared defaults.
-fn number<'a>(
-    bound: &Bound<'a>,
-    name: &str,
-    range: Range,
-    head: &Head,
-    report: &Report,
-) -> Option<&'a Expr> {
-    let expr = bound.float(name)?;
-    if bound.value(name).is_some_and(|value| value.unit.is_some()) {
-        return Some(expr);
-    }
-    let names = expr.names();
-    let known = names.iter().all(|name| {
-        head.hypers
-            .iter()
-            .any(|hyper| hyper.text() == *name && hyper.default.is_some())
-    });
-    let value = expr.eval_float(&|name| head.default_of(name).map(Number::float));
-    let expected = range.described();
-    let with = match names.as_slice() {
-        [] => String::new(),
-        names => format!(" with the default {}", head.defaults_shown(names)),
-    };
-    match value {
-        Some(value) if !range.holds(value) => {
-            let message = format!("`{name}` must be {expected}, found {value}{with}");
-            report.error(expr.pos, message);
-        }
-        None if known => {
-            report.error(
-                expr.pos,
-                format!("`{name}` must be {expected}, found no number{with}"),
+impl<'a> Checker<'a> {
+    fn rule(&self, call: &'a Call, targets: Option<&[parse::Target]>) -> Option<Rule<'a>> {
+        let targets = self::targets(targets.unwrap_or_default(), self.report);
+        let Some(at) = UPDATES.iter().position(|rule| call.name == rule.name) else {
+            let names = UPDATES.iter().map(|rule| rule.name);
+            let hint = suggest::hint(&call.name.to_string(), "the update rules are", names);
+            self.report.error(
+                &call.name,
+                format!("unknown update rule `{}`{hint}", call.name),
             );
-        }
-        _ => {}
+            return None;
+        };
+        let bound = signatures().0[at].bind(call, self.head, self.report);
+        let update = self.choice(UPDATES[at], &bound);
+        let lr = self.multiple(&bound);
+        Some(Rule {
+            update,
+            lr,
+            targets,
+        })
     }
-    Some(expr)
+
+    fn other(&self, statement: &rules::Statement, call: &'a Call) -> Option<Choice<'a>> {
+        let Some(spec) = statement.specs().find(|spec| call.name == spec.name) else {
+            let names: Vec<_> = statement.specs().map(|spec| spec.name).collect();
+            let hint = match names.as_slice() {
+                [one] => suggest::hint(&call.name.to_string(), "there is", [*one]),
+                names => suggest::hint(&call.name.to_string(), "there are", names.iter().copied()),
+            };
+            self.report.error(
+                &call.name,
+                format!("unknown {} `{}`{hint}", statement.what, call.name),
+            );
+            return None;
+        };
+        let bound = signatures()
+            .1
+            .get(spec.name)?
+            .bind(call, self.head, self.report);
+        Some(self.choice(spec, &bound))
+    }
+
+    fn choice(&self, spec: &'static Spec, bound: &Bound<'a>) -> Choice<'a> {
+        let values = spec.params.iter().map(|param| {
+            let name = param.name;
+            match param.kind {
+                Kind::Number(range, _) => self.number(bound, name, range).map(Value::Number),
+                Kind::Count(_) => self.count(bound, name).map(Value::Count),
+                Kind::Flag { needs, .. } => self.flag(bound, spec, name, needs).map(Value::Flag),
+                Kind::Word { words, .. } => {
+                    let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+                    let found = bound.choice(name, &known)?;
+                    let mut words = words.iter();
+                    words
+                        .find(|(word, _)| *word == found)
+                        .map(|(_, variant)| Value::Word(variant))
+                }
+                Kind::Time => self.time(name, bound.value(name)?).map(Value::Time),
+            }
+        });
+        Choice {
+            spec,
+            values: values.collect(),
+        }
+    }
+
+    /// The learning rate as a multiple of the schedule's.
+    fn multiple(&self, bound: &Bound<'a>) -> Option<&'a Expr> {
+        let value = bound.value("lr")?;
+        let Some(expr) = value.expr() else {
+            self.report.error(value.pos, LR_FORM);
+            return None;
+        };
+        match value.unit {
+            Some((Unit::Times, _)) => {}
+            Some((_, pos)) => self.report.error(pos, LR_FORM),
+            None => self.report.error(value.pos, LR_FORM),
+        }
+        if !expr.check(HyperType::Float, self.head, self.report) {
+            return None;
+        }
+        self.ranged(expr, "lr", rules::LR);
+        Some(expr)
+    }
+
+    /// The number given for `name`, in `range` as it stands and with the declared defaults.
+    fn number(&self, bound: &Bound<'a>, name: &str, range: Range) -> Option<&'a Expr> {
+        let expr = bound.float(name)?;
+        if bound.value(name).is_some_and(|value| value.unit.is_none()) {
+            self.ranged(expr, name, range);
+        }
+        Some(expr)
+    }
+
+    fn ranged(&self, expr: &Expr, name: &str, range: Range) {
+        let Some((found, with)) = self.known(expr) else {
+            return;
+        };
+        let found = match found {
+            Some(value) if range.holds(value) => return,
+            Some(value) => value.to_string(),
+            None => "no number".into(),
+        };
+        let message = format!(
+            "`{name}` must be {}, found {found}{with}",
+            range.described()
+        );
+        self.report.error(expr.pos, message);
+    }
+
+    /// The value of `expr` where it is known, `None` in it where it is none, and with which
+    /// defaults.
+    fn known(&self, expr: &Expr) -> Option<(Option<f64>, String)> {
+        let head = self.head;
+        let value = expr.eval_float(&|name| head.default_of(name).map(Number::float));
+        let names = expr.names();
+        let known = names.iter().all(|name| {
+            let mut hypers = head.hypers.iter();
+            hypers.any(|hyper| hyper.text() == *name && hyper.default.is_some())
+        });
+        let with = match names.as_slice() {
+            [] => String::new(),
+            names => format!(" with the default {}", head.defaults_shown(names)),
+        };
+        (value.is_some() || known).then_some((value, with))
+    }
+
+    /// A whole number of at least 1.
+    fn count(&self, bound: &Bound<'a>, name: &str) -> Option<&'a Expr> {
+        let expr = bound.int(name)?;
+        if !expr.is_early(&format!("`{name}`"), self.head, self.report) {
+            return None;
+        }
+        if let Some((found, with)) = self.known(expr)
+            && !found.is_some_and(|found| found >= 1.0 && found.fract() == 0.0)
+        {
+            let found = found.map_or("no number".into(), |found| found.to_string());
+            let message =
+                format!("`{name}` must be a whole number of at least 1, found {found}{with}");
+            self.report.error(expr.pos, message);
+        }
+        Some(expr)
+    }
+
+    /// The flag given for `name`; where it is surely on, the number that it `needs` must not be 0.
+    fn flag(
+        &self,
+        bound: &Bound<'a>,
+        spec: &Spec,
+        name: &str,
+        needs: Option<&str>,
+    ) -> Option<&'a Expr> {
+        let expr = bound.expr(name, HyperType::Bool)?;
+        let Some(needs) = needs else {
+            return Some(expr);
+        };
+        let needed = match bound.value(needs) {
+            Some(value) => value
+                .expr()
+                .and_then(|expr| self.known(expr))
+                .and_then(|(value, _)| value),
+            None => spec.param(needs).and_then(Param::default),
+        };
+        if expr.truth(self.head) == Some(true) && needed == Some(0.0) {
+            let message = format!(
+                "`{name}` needs a `{needs}` above 0: write `{}({needs}: 0.9, {name}: true)`",
+                spec.name,
+            );
+            self.report.error(expr.pos, message);
+        }
+        Some(expr)
+    }
+
+    fn time(&self, name: &str, value: &'a syntax::Value) -> Option<Time<'a>> {
+        const FORMS: &str = "`80 %`, `30 epochs` or `5000 steps`";
+        let Some(expr) = value.expr() else {
+            let message = format!("`{name}` is one time such as {FORMS}, found a list");
+            self.report.error(value.pos, message);
+            return None;
+        };
+        let unit = match value.unit {
+            Some((Unit::Steps, _)) => time::Unit::Steps,
+            Some((Unit::Epochs, _)) => time::Unit::Epochs,
+            Some((Unit::Percent, _)) => time::Unit::Percent,
+            other => {
+                let pos = other.map_or(value.pos, |(_, pos)| pos);
+                let message = format!("`{name}` needs a unit of time: {FORMS}");
+                self.report.error(pos, message);
+                return None;
+            }
+        };
+        if !expr.check(HyperType::Float, self.head, self.report) {
+            return None;
+        }
+        if let Some((found, with)) = self.known(expr)
+            && let Err(message) = unit.check(name, found.unwrap_or(f64::NAN))
+        {
+            self.report.error(expr.pos, message + &with);
+            return None;
+        }
+        Some(Time { value: expr, unit })
+    }
+
+    /// The moments of `switch` rise, and the first rule of each is for all parameters.
+    fn switch(&self, at: Time<'a>, (pos, targets): Place, stages: &mut Vec<Stage<'a>>) {
+        let moment = at.value.real();
+        let same = |last: &Stage| {
+            let literally = last.moment.is_some() && last.moment == moment;
+            let names = (last.at.value.names(), at.value.names());
+            let by_name = last.moment.is_none() && moment.is_none() && names.0 == names.1;
+            last.at.unit == at.unit && (literally || by_name)
+        };
+        if stages.last().is_some_and(same) {
+            if targets.is_none() {
+                let message = "this is the second rule for all parameters from this moment on; keep \
+                               one, or say what this one is `for`";
+                self.report.error(pos, message);
+            }
+            return;
+        }
+        if let Some(last) = stages.last()
+            && let (Some(before), Some(after)) = (last.moment, moment)
+            && last.at.unit == at.unit
+            && after < before
+        {
+            let unit = at.unit;
+            let message = format!(
+                "moments must rise, but {} stands behind {}",
+                unit.show(after),
+                unit.show(before),
+            );
+            self.report.error(at.value.pos, message);
+        }
+        if targets.is_some() {
+            let message = "the first rule from a moment on must be for all parameters; write one \
+                           without `for` before it";
+            self.report.error(pos, message);
+        }
+        stages.push(Stage { at, moment });
+    }
 }
 
-/// The flag given for `name`; where it is surely on, the number that it `needs` must not be 0.
-fn flag<'a>(
-    bound: &Bound<'a>,
-    rule: &rules::Rule,
-    name: &str,
-    needs: &str,
-    head: &Head,
-    report: &Report,
-) -> Option<&'a Expr> {
-    let expr = bound.expr(name, HyperType::Bool)?;
-    let needed = match bound.value(needs) {
-        Some(value) => value
-            .expr()
-            .and_then(|expr| expr.eval_float(&|name| head.default_of(name).map(Number::float))),
-        None => rule.default_of(needs),
-    };
-    if expr.truth(head) == Some(true) && needed == Some(0.0) {
-        let message = format!(
-            "`{name}` needs a `{needs}` above 0: write `{}({needs}: 0.9, {name}: true)`",
-            rule.name,
-        );
-        report.error(expr.pos, message);
-    }
-    Some(expr)
+const LR_FORM: &str = "the learning rate of a rule is a multiple of the schedule's: `lr: 10x`";
+
+/// What the update rules may be given, in their order, and the choices of the other statements.
+fn signatures() -> &'static (Vec<Signature>, HashMap<&'static str, Signature>) {
+    static SIGNATURES: LazyLock<(Vec<Signature>, HashMap<&'static str, Signature>)> =
+        LazyLock::new(|| {
+            let of = |spec: &Spec, lr: &[syntax::Param]| {
+                let params = spec.params.iter().map(|param| match param.required() {
+                    true => syntax::Param::required(param.name),
+                    false => syntax::Param::optional(param.name),
+                });
+                let params: Vec<_> = params.chain(lr.iter().copied()).collect();
+                Signature {
+                    // Once for the compiler's life.
+                    params: params.leak(),
+                    positional: spec.positional,
+                }
+            };
+            let lr = [syntax::Param::optional("lr")];
+            let updates = UPDATES.iter().map(|spec| of(spec, &lr)).collect();
+            let others = rules::STATEMENTS.iter().flat_map(rules::Statement::specs);
+            (
+                updates,
+                others.map(|spec| (spec.name, of(spec, &[]))).collect(),
+            )
+        });
+    &SIGNATURES
 }
 
 fn targets(targets: &[parse::Target], report: &Report) -> Vec<Target> {
@@ -267,20 +472,6 @@ fn every_rule_can_win(rules: &[Rule], places: &[Place], report: &Report) {
             let message = "this rule never wins: the rules behind it match all that it matches, and \
                            the last rule that matches wins";
             report.error(*pos, message);
-        }
-    }
-}
-
-impl rules::Rule {
-    fn default_of(&self, name: &str) -> Option<f64> {
-        let at = self
-            .signature
-            .params
-            .iter()
-            .position(|param| param.name == name)?;
-        match self.values[at] {
-            Value::Number { default, .. } => Some(default),
-            Value::Flag { .. } => None,
         }
     }
 }

@@ -13,6 +13,9 @@ use syn::parse::ParseStream;
 
 use crate::report::Report;
 
+/// The source of the rules, which `kiln` compiles as well.
+pub const RULES: &str = include_str!("rules.rs");
+
 /// The code that a declaration stands for, or its mistakes together with the types it declares.
 pub fn expand(input: TokenStream) -> TokenStream {
     let report = Report::new();

@@ -5,9 +5,10 @@ use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::{LitStr, Token};
 
+use super::rules;
 use crate::report::{Pos, Report};
 use crate::suggest;
-use crate::syntax::{self, Call, Head};
+use crate::syntax::{self, Call, Head, Value};
 
 /// A declaration as it was written.
 pub struct Declaration {
@@ -24,8 +25,19 @@ pub enum Statement {
         targets: Option<Vec<Target>>,
         pos: Pos,
     },
-    /// `clip rule(..)`
-    Clip { call: Call, pos: Pos },
+    /// `switch at time to rule(..) for target, ..`
+    Switch {
+        at: Value,
+        call: Call,
+        targets: Option<Vec<Target>>,
+        pos: Pos,
+    },
+    /// `clip rule(..)` and its like.
+    Other {
+        statement: &'static rules::Statement,
+        call: Call,
+        pos: Pos,
+    },
 }
 
 pub enum Target {
@@ -35,10 +47,15 @@ pub enum Target {
     Unread,
 }
 
-const STATEMENTS: [&str; 2] = ["update", "clip"];
-
-/// Statements that the language will have.
-const LATER: [&str; 3] = ["sharpness", "average", "switch"];
+/// The words that a statement begins with.
+fn keywords() -> Vec<&'static str> {
+    let others = rules::STATEMENTS.iter().map(|statement| statement.keyword);
+    ["update"]
+        .into_iter()
+        .chain(others)
+        .chain(["switch"])
+        .collect()
+}
 
 pub fn declaration(input: ParseStream, report: &Report) -> syn::Result<Declaration> {
     let head = Head::parse(input, report)?;
@@ -60,40 +77,67 @@ pub fn declaration(input: ParseStream, report: &Report) -> syn::Result<Declarati
 impl Statement {
     fn parse(input: ParseStream, report: &Report) -> syn::Result<Statement> {
         let keyword = Ident::parse_any(input).map_err(|error| {
-            let known = suggest::list(&STATEMENTS);
+            let known = suggest::list(&keywords());
             syn::Error::new(
                 error.span(),
                 format!("expected a statement, one of {known}"),
             )
         })?;
         let word = keyword.to_string();
-        match word.as_str() {
-            "update" => {
-                let call = Call::parse(input, report)?;
-                let mut targets = None;
-                if input.peek(Token![for]) {
-                    input.parse::<Token![for]>()?;
-                    targets = Some(self::targets(input, report));
-                }
-                let pos = Pos::from(&keyword).to(call.pos);
-                Ok(Statement::Update { call, targets, pos })
-            }
-            "clip" => {
-                let call = Call::parse(input, report)?;
-                let pos = Pos::from(&keyword).to(call.pos);
-                Ok(Statement::Clip { call, pos })
-            }
-            later if LATER.contains(&later) => {
-                let message = format!("`{later}` is not part of the optimizer language yet");
-                Err(syn::Error::new(keyword.span(), message))
-            }
-            _ => {
-                let hint = suggest::hint(&word, "an optimizer is made of", STATEMENTS);
-                let message = format!("unknown statement `{word}`{hint}");
-                Err(syn::Error::new(keyword.span(), message))
-            }
+        let start = Pos::from(&keyword);
+        if word == "update" {
+            let call = Call::parse(input, report)?;
+            let targets = for_targets(input, report)?;
+            let pos = start.to(call.pos);
+            return Ok(Statement::Update { call, targets, pos });
         }
+        if word == "switch" {
+            const FORM: &str = "`switch at 80 % to sgd(momentum: 0.9);`";
+            self::word(input, "at", FORM)?;
+            let at = Value::parse(input)?;
+            self::word(input, "to", FORM)?;
+            let call = Call::parse(input, report)?;
+            let targets = for_targets(input, report)?;
+            let pos = start.to(call.pos);
+            return Ok(Statement::Switch {
+                at,
+                call,
+                targets,
+                pos,
+            });
+        }
+        let mut others = rules::STATEMENTS.iter();
+        let Some(statement) = others.find(|statement| statement.keyword == word) else {
+            let hint = suggest::hint(&word, "an optimizer is made of", keywords());
+            let message = format!("unknown statement `{word}`{hint}");
+            return Err(syn::Error::new(keyword.span(), message));
+        };
+        let call = Call::parse(input, report)?;
+        let pos = start.to(call.pos);
+        Ok(Statement::Other {
+            statement,
+            call,
+            pos,
+        })
     }
+}
+
+/// The word `wanted` of a statement of that form.
+fn word(input: ParseStream, wanted: &str, form: &str) -> syn::Result<()> {
+    let here = input.fork().call(Ident::parse_any);
+    if here.is_ok_and(|word| word == wanted) {
+        input.call(Ident::parse_any)?;
+        return Ok(());
+    }
+    Err(input.error(format!("expected `{wanted}` here: {form}")))
+}
+
+fn for_targets(input: ParseStream, report: &Report) -> syn::Result<Option<Vec<Target>>> {
+    if !input.peek(Token![for]) {
+        return Ok(None);
+    }
+    input.parse::<Token![for]>()?;
+    Ok(Some(targets(input, report)))
 }
 
 /// The targets of a rule; what cannot be read is reported, and the others are read.

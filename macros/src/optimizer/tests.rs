@@ -3,7 +3,7 @@
 use proc_macro2::{TokenStream, TokenTree};
 
 use super::expand;
-use super::rules::RULES;
+use super::rules::{STATEMENTS, UPDATES};
 use crate::fuzz::{self, Language};
 
 /// The messages of the `compile_error!`s in `tokens`.
@@ -367,9 +367,16 @@ fn a_mistake_leaves_the_types_in_place() {
 /// For the trials by random declarations.
 pub fn language() -> Language {
     let sources = fuzz::sources(&["runtime/src", "tests/tests", "examples/src"]);
-    let names = RULES.iter().flat_map(|rule| {
-        let params = rule.signature.params.iter().map(|param| param.name);
-        [rule.name].into_iter().chain(params)
+    let others = STATEMENTS.iter().flat_map(|statement| {
+        let words = [statement.keyword, "switch", "at", "to", "x", "steps"];
+        statement.specs().map(move |spec| (spec, words))
+    });
+    let updates = UPDATES
+        .iter()
+        .map(|spec| (*spec, ["update", "for", "lr", "epochs", "%", "clip"]));
+    let names = updates.chain(others).flat_map(|(spec, words)| {
+        let params = spec.params.iter().map(|param| param.name);
+        words.into_iter().chain([spec.name]).chain(params)
     });
     Language {
         name: "optimizer",

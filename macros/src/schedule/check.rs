@@ -333,6 +333,11 @@ impl Checker<'_> {
             Some((Unit::Steps, _)) => Some(rules::Unit::Steps),
             Some((Unit::Epochs, _)) => Some(rules::Unit::Epochs),
             Some((Unit::Percent, _)) => Some(rules::Unit::Percent),
+            Some((Unit::Times, pos)) => {
+                let message = format!("`x` counts no time: write {shown}");
+                self.report.error(pos, message);
+                None
+            }
             Some((Unit::Examples, pos)) => {
                 let message = format!("`examples` counts a batch, not time: write {shown}");
                 self.report.error(pos, message);

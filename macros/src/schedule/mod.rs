@@ -4,7 +4,7 @@ mod check;
 mod expand;
 mod ir;
 mod parse;
-mod rules;
+pub mod rules;
 #[cfg(test)]
 pub mod tests;
 
@@ -23,14 +23,5 @@ pub fn expand(input: TokenStream) -> TokenStream {
     quote!(#errors #items)
 }
 
-/// The module `rules`, for the runtime to compile as well.
-pub fn rules() -> TokenStream {
-    let source: TokenStream = match include_str!("rules.rs").parse() {
-        Ok(source) => source,
-        Err(error) => {
-            let message = error.to_string();
-            return quote!(::core::compile_error!(#message););
-        }
-    };
-    quote!(mod rules { #source })
-}
+/// The source of the rules, which `kiln` compiles as well.
+pub const RULES: &str = include_str!("rules.rs");

@@ -1,10 +1,10 @@
 //! Calls such as `conv2d(16, kernel: 3)`, and the values in them with their units.
 
 use proc_macro2::Ident;
-use syn::Token;
 use syn::parse::ParseStream;
+use syn::{Lit, Token};
 
-use super::Expr;
+use super::{Expr, Node};
 use crate::report::{Pos, Report};
 
 /// A value of an argument: an expression or a list, with the unit behind it if there is one.
@@ -21,13 +21,14 @@ pub enum ValueKind {
     List(Vec<Expr>),
 }
 
-/// `steps`, `epochs`, `examples` (singular too) and `%`.
+/// `steps`, `epochs`, `examples` (singular too), `%`, and `x` for times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     Steps,
     Epochs,
     Percent,
     Examples,
+    Times,
 }
 
 /// `value` or `key: value`.
@@ -56,6 +57,13 @@ impl Value {
             let pos = Pos::from(bracket.span.open()).to(bracket.span.close());
             (ValueKind::List(items.into_iter().collect()), pos)
         } else {
+            if let Some((expr, unit)) = times(input)? {
+                return Ok(Value {
+                    pos: expr.pos,
+                    kind: ValueKind::Expr(expr),
+                    unit: Some(unit),
+                });
+            }
             let expr = Expr::parse(input)?;
             let pos = expr.pos;
             (ValueKind::Expr(expr), pos)
@@ -63,6 +71,20 @@ impl Value {
         let unit = Unit::parse(input)?;
         Ok(Value { kind, unit, pos })
     }
+}
+
+/// `10x`, which is one token.
+fn times(input: ParseStream) -> syn::Result<Option<(Expr, (Unit, Pos))>> {
+    let Ok(literal) = input.fork().parse::<Lit>() else {
+        return Ok(None);
+    };
+    let node = match &literal {
+        Lit::Int(number) if number.suffix() == "x" => Node::Float(number.base10_parse()?),
+        Lit::Float(number) if number.suffix() == "x" => Node::Float(number.base10_parse()?),
+        _ => return Ok(None),
+    };
+    let pos = input.parse::<Lit>()?.span().into();
+    Ok(Some((Expr { node, pos }, (Unit::Times, pos))))
 }
 
 /// An element of a list.
@@ -99,6 +121,7 @@ impl Unit {
             "step" | "steps" => Unit::Steps,
             "epoch" | "epochs" => Unit::Epochs,
             "example" | "examples" => Unit::Examples,
+            "x" => Unit::Times,
             _ => return None,
         })
     }

@@ -22,14 +22,27 @@ pub enum OptimizerError {
         found: f64,
     },
 
-    /// Nesterov's momentum without momentum.
+    /// A flag that means nothing without a number.
     #[error(
-        "`{statement}` asks for Nesterov's momentum, and its `momentum` is 0; \
-         give it a `momentum` above 0, or leave out `nesterov`"
+        "`{statement}` asks for `{flag}`, and its `{needs}` is 0; give it a `{needs}` above 0, or \
+         leave out `{flag}`"
     )]
-    NesterovWithoutMomentum {
-        /// The rule.
+    Needs {
+        /// The statement.
         statement: String,
+        /// The flag.
+        flag: &'static str,
+        /// The number that it needs.
+        needs: &'static str,
+    },
+
+    /// A time that cannot be.
+    #[error("{problem}, in `{statement}`")]
+    Time {
+        /// The statement.
+        statement: String,
+        /// What was expected, and what was found.
+        problem: String,
     },
 
     /// The first rule is missing or serves some parameters only.

@@ -28,18 +28,27 @@
 //! );
 //! ```
 
+mod choice;
 mod clip;
 mod error;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod one_pass;
 mod recipe;
+// `macros/src/optimizer/rules.rs`, where the macro reads the same rules.
+#[allow(dead_code, reason = "some of it serves the macro alone")]
+mod shared {
+    kiln_macros::__optimizer_rules!();
+    pub use rules::*;
+}
+mod statement;
 mod target;
 mod update;
 mod updater;
 
 pub use clip::{clip_global_norm, global_norm};
 pub use error::OptimizerError;
-pub use recipe::{Clip, Recipe, Rule};
+pub use recipe::{Recipe, Rule, Switch};
+pub use statement::{Average, Clip, Noise, Sharpness};
 pub use target::Target;
 pub use update::Update;
 pub use updater::Updater;

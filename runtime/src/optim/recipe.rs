@@ -1,4 +1,4 @@
-//! What a declaration says, as plain data: rules and clipping.
+//! What a declaration says, as plain data.
 
 use std::fmt;
 
@@ -7,8 +7,9 @@ use burn::optim::ModuleOptimizer;
 use serde::{Deserialize, Serialize};
 
 use super::target::{self, Target};
-use super::update::{Range, Update};
-use super::{OptimizerError, Updater};
+use super::update::Update;
+use super::{Average, Clip, Noise, OptimizerError, Sharpness, Updater, choice, shared};
+use crate::schedule::Time;
 
 /// An optimizer declaration with every number filled in.
 ///
@@ -20,6 +21,15 @@ pub struct Recipe {
     pub rules: Vec<Rule>,
     /// How gradients are clipped before the update.
     pub clip: Option<Clip>,
+    /// What is added to the gradients, after clipping.
+    pub noise: Option<Noise>,
+    /// Whether, and how, the gradient is taken at the worst point near by.
+    pub sharpness: Option<Sharpness>,
+    /// Averages of the weights: at most one lookahead, and one other.
+    pub average: Vec<Average>,
+    /// The rules that hold from a moment on, in the order of the moments; those of one moment
+    /// stand in place of all rules before it.
+    pub switches: Vec<Switch>,
 }
 
 /// `update sgd(..) for bias, norm;`
@@ -28,20 +38,20 @@ pub struct Recipe {
 pub struct Rule {
     /// The rule.
     pub update: Update,
+    /// Its learning rate, as a multiple of the step's.
+    pub lr: f64,
     /// The parameters that it moves; empty means all.
     pub targets: Vec<Target>,
 }
 
-/// `clip ..;`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// `switch at 80 % to sgd(..) for bias, norm;`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub enum Clip {
-    /// [`clip_global_norm`](super::clip_global_norm) with this bound.
-    GlobalNorm {
-        /// The largest norm that is left as it is.
-        max_norm: f64,
-    },
+pub struct Switch {
+    /// The moment.
+    pub at: Time,
+    /// The rule from then on.
+    pub rule: Rule,
 }
 
 impl Recipe {
@@ -51,30 +61,24 @@ impl Recipe {
     ///
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), OptimizerError> {
-        match self.rules.first() {
-            Some(rule) if rule.targets.is_empty() => {}
-            Some(rule) => {
-                return Err(OptimizerError::NoDefault {
-                    found: format!("`{rule}`"),
-                });
-            }
-            None => {
-                return Err(OptimizerError::NoDefault {
-                    found: "no rule".into(),
-                });
-            }
+        check_rules(&self.rules.iter().collect::<Vec<_>>())?;
+        if let Some(clip) = &self.clip {
+            choice::check(clip, &format!("clip {clip}"))?;
         }
-        for (i, rule) in self.rules.iter().enumerate() {
-            if i > 0 && rule.targets.is_empty() {
-                return Err(OptimizerError::Hides {
-                    number: i + 1,
-                    statement: rule.to_string(),
-                });
-            }
-            rule.update.check(rule)?;
+        if let Some(noise) = &self.noise {
+            choice::check(noise, &format!("noise {noise}"))?;
         }
-        if let Some(clip @ Clip::GlobalNorm { max_norm }) = self.clip {
-            Range::Positive.check("max_norm", max_norm, &clip)?;
+        if let Some(sharpness) = &self.sharpness {
+            choice::check(sharpness, &format!("sharpness {sharpness}"))?;
+        }
+        for average in &self.average {
+            choice::check(average, &format!("average {average}"))?;
+        }
+        for switch in &self.switches {
+            let statement = switch.to_string();
+            let refused = |problem| OptimizerError::Time { statement, problem };
+            switch.at.check("at").map_err(refused)?;
+            switch.rule.check(&switch.to_string())?;
         }
         Ok(())
     }
@@ -99,7 +103,7 @@ impl Recipe {
     ) -> Result<ModuleOptimizer, OptimizerError> {
         if let Some(clip) = &self.clip {
             return Err(OptimizerError::NotInBurn {
-                statement: clip.to_string(),
+                statement: format!("clip {clip}"),
             });
         }
         self.rules_for(model)
@@ -111,7 +115,8 @@ impl Recipe {
         self.check()?;
         let parameters = target::parameters(model);
         target::refuse_tied(&parameters)?;
-        let mut optimizer = self.rules[0].update.to_optimizer();
+        let first = &self.rules[0];
+        let mut optimizer = first.update.build(first.lr, None);
         for rule in &self.rules[1..] {
             for target in &rule.targets {
                 if let Target::Path(pattern) = target
@@ -128,11 +133,56 @@ impl Recipe {
                 .iter()
                 .filter(|parameter| rule.targets.iter().any(|target| target.matches(parameter)));
             let paths: Vec<String> = matched.map(|parameter| parameter.path.clone()).collect();
-            optimizer = rule
-                .update
-                .for_group(optimizer, ParamGroup::from_paths(paths));
+            let group = ParamGroup::from_paths(paths);
+            optimizer = rule.update.build(rule.lr, Some((optimizer, group)));
         }
         Ok(optimizer)
+    }
+}
+
+/// Whether each number is in its range, and each rule can win.
+fn check_rules(rules: &[&Rule]) -> Result<(), OptimizerError> {
+    match rules.first() {
+        Some(rule) if rule.targets.is_empty() => {}
+        found => {
+            return Err(OptimizerError::NoDefault {
+                found: found.map_or("no rule".into(), |rule| format!("`{rule}`")),
+            });
+        }
+    }
+    for (i, rule) in rules.iter().enumerate() {
+        if i > 0 && rule.targets.is_empty() {
+            return Err(OptimizerError::Hides {
+                number: i + 1,
+                statement: rule.to_string(),
+            });
+        }
+        rule.check(&rule.to_string())?;
+    }
+    Ok(())
+}
+
+impl Rule {
+    fn check(&self, statement: &str) -> Result<(), OptimizerError> {
+        choice::check(&self.update, &statement)?;
+        if !shared::LR.holds(self.lr) {
+            return Err(OptimizerError::Range {
+                statement: statement.into(),
+                parameter: "lr",
+                expected: shared::LR.described(),
+                found: self.lr,
+            });
+        }
+        Ok(())
+    }
+
+    /// `sgd(..) for bias, norm`
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        choice::write(f, &self.update, (self.lr != 1.0).then_some(self.lr))?;
+        for (i, target) in self.targets.iter().enumerate() {
+            write!(f, "{}{target}", if i == 0 { " for " } else { ", " })?;
+        }
+        Ok(())
     }
 }
 
@@ -142,27 +192,35 @@ impl fmt::Display for Recipe {
             let line = if i == 0 { "" } else { "\n" };
             write!(f, "{line}{rule};")?;
         }
-        match &self.clip {
-            Some(clip) => write!(f, "\n{clip};"),
-            None => Ok(()),
+        if let Some(clip) = &self.clip {
+            write!(f, "\nclip {clip};")?;
         }
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "update {}", self.update)?;
-        for (i, target) in self.targets.iter().enumerate() {
-            write!(f, "{}{target}", if i == 0 { " for " } else { ", " })?;
+        if let Some(noise) = &self.noise {
+            write!(f, "\nnoise {noise};")?;
+        }
+        if let Some(sharpness) = &self.sharpness {
+            write!(f, "\nsharpness {sharpness};")?;
+        }
+        for average in &self.average {
+            write!(f, "\naverage {average};")?;
+        }
+        for switch in &self.switches {
+            write!(f, "\n{switch};")?;
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Clip {
+impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Clip::GlobalNorm { max_norm } => write!(f, "clip global_norm({max_norm})"),
-        }
+        f.write_str("update ")?;
+        self.write(f)
+    }
+}
+
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "switch at {} to ", self.at)?;
+        self.rule.write(f)
     }
 }

@@ -102,12 +102,18 @@ impl Time {
     ///
     /// What lies within a billionth of a whole step is that step: 0.07 epochs of 100 steps are 7
     /// of them, where floating-point numbers have 7.000000000000001.
-    pub(super) fn steps(self, horizon: &Horizon) -> f64 {
+    pub(crate) fn steps(self, horizon: &Horizon) -> f64 {
         whole(match self {
             Time::Steps(steps) => steps,
             Time::Epochs(epochs) => epochs * horizon.steps_per_epoch as f64,
             Time::Percent(percent) => percent * horizon.steps as f64 / 100.0,
         })
+    }
+
+    /// What is wrong with it as the time `name`.
+    pub(crate) fn check(self, name: &str) -> Result<(), String> {
+        let (unit, value) = self.parts();
+        unit.check(name, value)
     }
 
     pub(super) fn parts(self) -> (Unit, f64) {
