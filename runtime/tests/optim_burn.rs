@@ -88,8 +88,8 @@ fn bits(model: &Shapes) -> Vec<u32> {
 
 fn recipe(update: Update) -> Recipe {
     let targets = vec![];
-    let rules = vec![Rule { update, targets }];
-    Recipe { rules, clip: None }
+    let rules = vec![Rule::new(update, targets)];
+    Recipe::new(rules)
 }
 
 fn sgd(momentum: f64, nesterov: bool, weight_decay: f64) -> (Recipe, ModuleOptimizer) {

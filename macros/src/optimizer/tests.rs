@@ -43,6 +43,9 @@ fn assert_mistakes(statements: &str, expected: &[&str]) {
     assert_eq!(mistakes(statements), expected);
 }
 
+/// A statement that uses every hyper-parameter of [`mistakes`].
+const ALL: &str = "update sgd(momentum: m * big / n, nesterov: on);";
+
 #[test]
 fn a_declaration_without_a_mistake_has_none() {
     for source in [
@@ -108,7 +111,10 @@ fn unknown_words_are_met_with_the_nearest_known_one() {
     );
     assert_mistakes(
         "update sgd(); weigh it;",
-        &["unknown statement `weigh`; an optimizer is made of: `update`, `clip`"],
+        &[
+            "unknown statement `weigh`; an optimizer is made of: `update`, `clip`, `noise`, \
+             `sharpness`, `average`, `switch`",
+        ],
     );
     assert_mistakes(
         "update sdg();",
@@ -147,14 +153,108 @@ fn unknown_words_are_met_with_the_nearest_known_one() {
 }
 
 #[test]
-fn statements_to_come_are_named_as_such() {
-    for (word, rest) in [
-        ("sharpness", "sam(rho: 0.05)"),
-        ("average", "ema(decay: 0.9)"),
-        ("switch", "at 80% to sgd()"),
+fn every_statement_is_read() {
+    for statements in [
+        "update sgd(momentum: m, lr: 10x); update sgd(lr: 0.5x) for norm; update adam(lr: n x) for bias;",
+        "update sgd(momentum: big - m, nesterov: on, lr: n x); noise gaussian(eta: 0.01);",
+        "update sgd(nesterov: on, momentum: m); sharpness sam(rho: big); average lookahead(k: n);",
+        "update adam(beta_1: m); sharpness asam; average swa(from: big %, every: n epochs); \
+         update sgd(nesterov: on, momentum: m) for bias;",
+        "update sgd(momentum: m, nesterov: on); average ema(decay: m); average lookahead(alpha: 1); \
+         clip global_norm(big); switch at n epochs to adam; switch at 80% to sgd; \
+         switch at 80 % to adam() for norm; switch at 9000 steps to adamw();",
     ] {
-        let message = format!("`{word}` is not part of the optimizer language yet");
-        assert_mistakes(&format!("update sgd(); {word} {rest};"), &[&message]);
+        let uses = "update sgd(momentum: m * big / n, nesterov: on) for \"all.of.them\";";
+        assert_mistakes(&format!("{statements} {uses}"), &[]);
+    }
+}
+
+#[test]
+fn what_excludes_each_other_is_said_once() {
+    for (statements, message) in [
+        (
+            "sharpness sam(); sharpness asam();",
+            "sharpness is minimised twice; keep one `sharpness`",
+        ),
+        (
+            "noise gaussian(eta: 1); noise gaussian(eta: 2);",
+            "noise is added twice; keep one `noise`",
+        ),
+        (
+            "average ema(decay: 0.9); average lookahead(); average swa(from: 75 %, every: 1 epoch);",
+            "the weights are averaged like this twice; keep one of the two",
+        ),
+    ] {
+        assert_mistakes(&format!("{ALL} {statements}"), &[message]);
+    }
+}
+
+#[test]
+fn a_rule_takes_a_multiple_of_the_rate() {
+    const FORM: &str = "the learning rate of a rule is a multiple of the schedule's: `lr: 10x`";
+    for value in ["10", "10 %", "[10]", "2 epochs"] {
+        assert_mistakes(
+            &format!("{ALL} update adam(lr: {value}) for \"a\";"),
+            &[FORM],
+        );
+    }
+    assert_mistakes(
+        &format!("{ALL} update adam(lr: 0 x) for \"a\";"),
+        &["`lr` must be above 0 and finite, found 0"],
+    );
+    assert_mistakes(
+        &format!("{ALL} clip global_norm(10x);"),
+        &["a unit has no place here"],
+    );
+}
+
+#[test]
+fn the_moments_of_switch_rise_and_each_begins_with_a_rule_for_all() {
+    for (statements, message) in [
+        (
+            "switch at 80 % to sgd; switch at 50 % to adam;",
+            "moments must rise, but 50 % stands behind 80 %",
+        ),
+        (
+            "switch at 80 % to sgd; switch at 80 % to adam;",
+            "this is the second rule for all parameters from this moment on; keep one, or say what \
+             this one is `for`",
+        ),
+        (
+            "switch at 80 % to sgd() for bias;",
+            "the first rule from a moment on must be for all parameters; write one without `for` \
+             before it",
+        ),
+        (
+            "switch at 80 to sgd;",
+            "`at` needs a unit of time: `80 %`, `30 epochs` or `5000 steps`",
+        ),
+        (
+            "switch at 120 % to sgd;",
+            "`at` must be at most 100 % of training, found 120 %",
+        ),
+        (
+            "switch to sgd;",
+            "expected `at` here: `switch at 80 % to sgd(momentum: 0.9);`",
+        ),
+        (
+            "switch at 5 epochs sgd;",
+            "expected `to` here: `switch at 80 % to sgd(momentum: 0.9);`",
+        ),
+        (
+            "average swa(from: 75 %);",
+            "`swa` needs `every`: `swa(from: .., every: ..)`",
+        ),
+        (
+            "average lookahead(k: 0);",
+            "`k` must be a whole number of at least 1, found 0",
+        ),
+        (
+            "average emma(decay: 0.9);",
+            "unknown kind of average `emma`; did you mean `ema`?",
+        ),
+    ] {
+        assert_mistakes(&format!("{ALL} {statements}"), &[message]);
     }
 }
 
@@ -167,7 +267,8 @@ fn arguments_are_bound_once_and_by_name() {
     assert_mistakes(
         "update sgd(0.9);",
         &[
-            "`sgd` takes its arguments by name: `sgd([momentum: ..], [nesterov: ..], [weight_decay: ..])`",
+            "`sgd` takes its arguments by name: `sgd([momentum: ..], [nesterov: ..], \
+             [weight_decay: ..], [lr: ..])`",
         ],
     );
     assert_mistakes(
@@ -321,14 +422,15 @@ fn every_mistake_is_reported_at_once() {
          average ema();
          update adm() for \"\", bais;",
         &[
-            "`average` is not part of the optimizer language yet",
             "`sgd` has no parameter `wieght_decay`; did you mean `weight_decay`?",
             "`momentum` must be at least 0 and below 1, found 2",
             "`max_norm` must be above 0 and finite, found -1",
             "gradients are clipped twice; keep one `clip`",
+            "`ema` needs `decay`: `ema(decay: ..)`",
             "this pattern is empty and matches no parameter; `*` alone matches all",
             "unknown kind of parameter `bais`; did you mean `bias`?",
             "unknown update rule `adm`; did you mean `adam`?",
+            "the first rule must be for all parameters; write one without `for` before it",
         ],
     );
 }
@@ -373,7 +475,7 @@ pub fn language() -> Language {
     });
     let updates = UPDATES
         .iter()
-        .map(|spec| (*spec, ["update", "for", "lr", "epochs", "%", "clip"]));
+        .map(|spec| (*spec, ["update", "for", "lr", "epochs", "percent", "clip"]));
     let names = updates.chain(others).flat_map(|(spec, words)| {
         let params = spec.params.iter().map(|param| param.name);
         words.into_iter().chain([spec.name]).chain(params)

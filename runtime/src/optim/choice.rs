@@ -39,7 +39,7 @@ macro_rules! choices {
         }
     ) => {
         $(#[$outer])*
-        #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         #[non_exhaustive]
         pub enum $name {

@@ -20,15 +20,20 @@ pub struct Recipe {
     /// The update rules. The first holds for all parameters; the last that matches wins.
     pub rules: Vec<Rule>,
     /// How gradients are clipped before the update.
+    #[serde(default)]
     pub clip: Option<Clip>,
     /// What is added to the gradients, after clipping.
+    #[serde(default)]
     pub noise: Option<Noise>,
     /// Whether, and how, the gradient is taken at the worst point near by.
+    #[serde(default)]
     pub sharpness: Option<Sharpness>,
     /// Averages of the weights: at most one lookahead, and one other.
+    #[serde(default)]
     pub average: Vec<Average>,
     /// The rules that hold from a moment on, in the order of the moments; those of one moment
     /// stand in place of all rules before it.
+    #[serde(default)]
     pub switches: Vec<Switch>,
 }
 
@@ -39,6 +44,7 @@ pub struct Rule {
     /// The rule.
     pub update: Update,
     /// Its learning rate, as a multiple of the step's.
+    #[serde(default = "one")]
     pub lr: f64,
     /// The parameters that it moves; empty means all.
     pub targets: Vec<Target>,
@@ -55,6 +61,18 @@ pub struct Switch {
 }
 
 impl Recipe {
+    /// These rules and nothing else.
+    pub fn new(rules: Vec<Rule>) -> Self {
+        Recipe {
+            rules,
+            clip: None,
+            noise: None,
+            sharpness: None,
+            average: Vec::new(),
+            switches: Vec::new(),
+        }
+    }
+
     /// Whether every number is in its range, and the rules are in an order in which each can win.
     ///
     /// # Errors
@@ -162,7 +180,20 @@ fn check_rules(rules: &[&Rule]) -> Result<(), OptimizerError> {
     Ok(())
 }
 
+fn one() -> f64 {
+    1.0
+}
+
 impl Rule {
+    /// `update` for these parameters, all if there is none, at the learning rate of the step.
+    pub fn new(update: Update, targets: Vec<Target>) -> Self {
+        Rule {
+            update,
+            lr: one(),
+            targets,
+        }
+    }
+
     fn check(&self, statement: &str) -> Result<(), OptimizerError> {
         choice::check(&self.update, &statement)?;
         if !shared::LR.holds(self.lr) {
