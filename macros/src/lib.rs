@@ -31,11 +31,27 @@ pub fn optimizer(input: TokenStream) -> TokenStream {
     optimizer::expand(input.into()).into()
 }
 
+/// Makes an optimizer of a struct whose fields are its hyper-parameters; documented in
+/// `kiln::optimizer!`.
+#[proc_macro_derive(Optimizer, attributes(optimizer))]
+pub fn derive_optimizer(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    optimizer::derive(input).into()
+}
+
 /// Declares a learning-rate schedule; the grammar and its rules are documented in
 /// `kiln::schedule!`.
 #[proc_macro]
 pub fn schedule(input: TokenStream) -> TokenStream {
     schedule::expand(input.into()).into()
+}
+
+/// Makes a schedule of a struct whose fields are its hyper-parameters; documented in
+/// `kiln::schedule!`.
+#[proc_macro_derive(Schedule, attributes(schedule))]
+pub fn derive_schedule(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    schedule::derive(input).into()
 }
 
 /// The rules of the phases, for `kiln` to compile beside its own code. Not for users.

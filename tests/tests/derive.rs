@@ -110,3 +110,65 @@ fn a_derived_network_nests_others_and_is_a_layer() {
     let shape = Rows::output(&RowsConfig::new(), &[Size::Fixed(9), Size::Fixed(6)]);
     assert_eq!(shape, Ok(vec![Size::Fixed(9), Size::Fixed(4)]));
 }
+
+mod sugar {
+    kiln::optimizer! {
+        pub struct Momentum { momentum: f64 = 0.9, decay: f64, nesterov: bool = true }
+        update sgd(momentum: momentum, weight_decay: decay, nesterov: nesterov);
+        update sgd(momentum: momentum) for bias, norm;
+        clip global_norm(1.0);
+    }
+
+    kiln::schedule! {
+        pub struct Goyal { base: f64 = 0.1, epochs: usize }
+        peak base per 256 examples;
+        warmup(epochs epochs, from: 0.1) -> cosine(to: 0.01);
+    }
+}
+
+/// The same as a struct.
+#[derive(Optimizer, Clone, Debug, PartialEq)]
+#[optimizer(
+    update sgd(momentum: momentum, weight_decay: decay, nesterov: nesterov);
+    update sgd(momentum: momentum) for bias, norm;
+    clip global_norm(1.0);
+)]
+struct Momentum {
+    #[optimizer(default = 0.9)]
+    momentum: f64,
+    /// Documented like any field.
+    decay: f64,
+    #[optimizer(default = true)]
+    pub nesterov: bool,
+}
+
+#[derive(Schedule, Clone, Debug, PartialEq)]
+#[schedule(
+    peak base per 256 examples;
+    warmup(epochs epochs, from: 0.1) -> cosine(to: 0.01);
+)]
+struct Goyal {
+    #[schedule(default = 0.1)]
+    base: f64,
+    epochs: usize,
+}
+
+#[test]
+fn a_struct_of_hyper_parameters_is_the_declaration() {
+    let derived = Momentum::new(1e-4).with_momentum(0.5);
+    let declared = sugar::Momentum::new(1e-4).with_momentum(0.5);
+    assert_eq!(derived.recipe(), declared.recipe());
+    assert_eq!(derived.to_string(), declared.to_string());
+    let json = serde_json::to_string(&derived).expect("numbers are JSON");
+    assert_eq!(
+        serde_json::from_str::<Momentum>(&json).expect("it was written"),
+        derived
+    );
+
+    let (derived, declared) = (
+        Goyal::new(5).with_base(0.2),
+        sugar::Goyal::new(5).with_base(0.2),
+    );
+    assert_eq!(derived.plan(), declared.plan());
+    assert_eq!(derived.to_string(), declared.to_string());
+}

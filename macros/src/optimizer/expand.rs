@@ -15,7 +15,7 @@ pub fn tokens(head: &Head, recipe: &Recipe) -> TokenStream {
     let config = Config {
         head,
         name,
-        attrs: &head.attrs,
+        attrs: (!head.derived).then_some(&head.attrs),
     }
     .expand();
     let plain = Rule {

@@ -58,7 +58,11 @@ fn keywords() -> Vec<&'static str> {
 }
 
 pub fn declaration(input: ParseStream, report: &Report) -> syn::Result<Declaration> {
-    let head = Head::parse(input, report)?;
+    Ok(body(Head::parse(input, report)?, input, report))
+}
+
+/// The statements behind the head.
+pub fn body(head: Head, input: ParseStream, report: &Report) -> Declaration {
     let mut statements = Vec::new();
     let mut broken = false;
     while !input.is_empty() {
@@ -67,11 +71,11 @@ pub fn declaration(input: ParseStream, report: &Report) -> syn::Result<Declarati
             None => broken = true,
         }
     }
-    Ok(Declaration {
+    Declaration {
         head,
         statements,
         broken,
-    })
+    }
 }
 
 impl Statement {

@@ -14,7 +14,7 @@ pub fn expand(schedule: &Schedule) -> TokenStream {
     let config = Config {
         head,
         name,
-        attrs: &head.attrs,
+        attrs: (!head.derived).then_some(&head.attrs),
     }
     .expand();
     let plan = match plan {

@@ -43,7 +43,11 @@ enum Statement {
 }
 
 pub fn declaration(input: ParseStream, report: &Report) -> syn::Result<Declaration> {
-    let head = Head::parse(input, report)?;
+    Ok(body(Head::parse(input, report)?, input, report))
+}
+
+/// The statements behind the head.
+pub fn body(head: Head, input: ParseStream, report: &Report) -> Declaration {
     let mut declaration = Declaration {
         head,
         peaks: Vec::new(),
@@ -57,7 +61,7 @@ pub fn declaration(input: ParseStream, report: &Report) -> syn::Result<Declarati
             None => declaration.broken = true,
         }
     }
-    Ok(declaration)
+    declaration
 }
 
 fn statement(input: ParseStream, report: &Report) -> syn::Result<Statement> {

@@ -13,8 +13,8 @@ pub struct Config<'a> {
     pub head: &'a Head,
     /// The name of the struct.
     pub name: &'a Ident,
-    /// Attributes of the struct, its documentation for one.
-    pub attrs: &'a [Attribute],
+    /// Attributes of the struct, its documentation for one; none where the user wrote the struct.
+    pub attrs: Option<&'a [Attribute]>,
 }
 
 impl Config<'_> {
@@ -88,14 +88,19 @@ impl Config<'_> {
             }),
         };
         let serde = self.serde(&stored);
+        let item = attrs.map(|attrs| {
+            quote! {
+                #(#attrs)*
+                #[derive(
+                    ::core::clone::Clone,
+                    ::core::fmt::Debug,
+                    ::core::cmp::PartialEq,
+                )]
+                #vis struct #name { #fields }
+            }
+        });
         quote! {
-            #(#attrs)*
-            #[derive(
-                ::core::clone::Clone,
-                ::core::fmt::Debug,
-                ::core::cmp::PartialEq,
-            )]
-            #vis struct #name { #fields }
+            #item
 
             impl #name {
                 #[doc = #line]

@@ -14,6 +14,8 @@ pub struct Head {
     pub attrs: Vec<Attribute>,
     pub vis: Visibility,
     pub name: Ident,
+    /// Whether the struct is there already, and only its implementations are to be written.
+    pub derived: bool,
     pub hypers: Vec<Hyper>,
     /// The names of hyper-parameters that could not be read, so that their uses are no mistakes.
     pub unread: Vec<Ident>,
@@ -74,6 +76,13 @@ impl HyperType {
         }
     }
 
+    /// The type of that name.
+    pub fn named(name: &Ident) -> Option<HyperType> {
+        [HyperType::Int, HyperType::Float, HyperType::Bool]
+            .into_iter()
+            .find(|ty| name == ty.name())
+    }
+
     pub fn described(self) -> &'static str {
         match self {
             HyperType::Int => "a whole number",
@@ -100,38 +109,36 @@ impl Hyper {
         let name: Ident = input.parse()?;
         input.parse::<Token![:]>()?;
         let ty: Ident = input.parse()?;
-        let ty = match ty.to_string().as_str() {
-            "usize" => HyperType::Int,
-            "f64" => HyperType::Float,
-            "bool" => HyperType::Bool,
-            other => {
-                let meant = if other.starts_with('f') {
-                    HyperType::Float
-                } else {
-                    HyperType::Int
-                };
-                let message = format!(
-                    "a hyper-parameter is `usize`, `f64` or `bool`, found `{other}`; \
-                     write `{name}: {}`",
-                    meant.name(),
-                );
-                report.error(&ty, message);
-                meant
-            }
-        };
+        let ty = HyperType::named(&ty).unwrap_or_else(|| {
+            let meant = if ty.to_string().starts_with('f') {
+                HyperType::Float
+            } else {
+                HyperType::Int
+            };
+            let message = format!(
+                "a hyper-parameter is `usize`, `f64` or `bool`, found `{ty}`; write `{name}: {}`",
+                meant.name(),
+            );
+            report.error(&ty, message);
+            meant
+        });
         let default = if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
             Some(Expr::parse(input)?)
         } else {
             None
         };
-        Ok(Hyper {
+        Ok(Hyper::new(attrs, name, ty, default))
+    }
+
+    pub fn new(attrs: Vec<Attribute>, name: Ident, ty: HyperType, default: Option<Expr>) -> Hyper {
+        Hyper {
             attrs,
             name,
             ty,
             default,
             used: Cell::new(false),
-        })
+        }
     }
 
     /// The name of the hyper-parameter that stands here, however broken the rest of it is.
@@ -164,6 +171,7 @@ impl Head {
             attrs,
             vis,
             name,
+            derived: false,
             hypers: Vec::new(),
             unread: Vec::new(),
             locals: RefCell::default(),
@@ -212,7 +220,7 @@ impl Head {
         Ok(head)
     }
 
-    fn add(&mut self, hyper: Hyper, report: &Report) {
+    pub(super) fn add(&mut self, hyper: Hyper, report: &Report) {
         if self.hyper(&hyper.name).is_some() {
             let message = format!("the hyper-parameter `{}` is declared twice", hyper.name);
             report.error(&hyper.name, message);

@@ -3,12 +3,14 @@
 
 mod args;
 mod config;
+mod derive;
 mod expr;
 mod head;
 mod value;
 
 pub use args::{Bound, Param, Signature};
 pub use config::Config;
+pub use derive::Derive;
 pub use expr::{Compare, Expr, Node, Number, Op};
 pub use head::{Head, HyperType, Local, LocalKind, local};
 pub use value::{Call, Unit, Value, ValueKind};

@@ -53,6 +53,34 @@ pub use target::Target;
 pub use update::Update;
 pub use updater::Updater;
 
+/// The body of [`optimizer!`](crate::optimizer) over a struct of yours, whose fields are the
+/// hyper-parameters: `f64`, `usize` or `bool`, with `#[optimizer(default = ..)]` where they have a
+/// default.
+///
+/// What `optimizer!` writes beside the struct is derived: `new`, the `with_` setters, serde, `Display`,
+/// `Default` where every field has one, Burn's `Config`, and [`Optimizer`](trait@Optimizer). The
+/// struct has to be `Clone` and `Debug`.
+///
+/// ```
+/// use kiln::prelude::*;
+///
+/// /// Biases and norms are not decayed.
+/// #[derive(Optimizer, Clone, Debug, PartialEq)]
+/// #[optimizer(
+///     update sgd(momentum: momentum, weight_decay: decay);
+///     update sgd(momentum: momentum) for bias, norm;
+/// )]
+/// pub struct Momentum {
+///     #[optimizer(default = 0.9)]
+///     momentum: f64,
+///     decay: f64,
+/// }
+///
+/// let recipe = Momentum::new(1e-4).with_momentum(0.8).recipe();
+/// assert!(recipe.to_string().starts_with("update sgd(momentum: 0.8,"));
+/// ```
+pub use kiln_macros::Optimizer;
+
 use burn::config::Config;
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;

@@ -38,6 +38,27 @@ mod shared {
     pub use rules::*;
 }
 
+/// The body of [`schedule!`](crate::schedule!) over a struct of yours, whose fields are the
+/// hyper-parameters: `f64` or `usize`, with `#[schedule(default = ..)]` where they have a default.
+///
+/// What `schedule!` writes beside the struct is derived: `new`, the `with_` setters, serde, `Display`,
+/// `Default` where every field has one, Burn's `Config`, and [`Schedule`](trait@Schedule). The
+/// struct has to be `Clone` and `Debug`.
+///
+/// ```
+/// use kiln::prelude::*;
+///
+/// #[derive(Schedule, Clone, Debug, PartialEq)]
+/// #[schedule(peak base per 256 examples; warmup(5 epochs) -> cosine;)]
+/// pub struct Goyal {
+///     #[schedule(default = 0.1)]
+///     base: f64,
+/// }
+///
+/// assert_eq!(Goyal::new().with_base(0.2).plan().peak, 0.2);
+/// ```
+pub use kiln_macros::Schedule;
+
 use burn::config::Config;
 #[doc(no_inline)]
 pub use burn::lr_scheduler::{LrScheduler, LrSchedulerRecord};

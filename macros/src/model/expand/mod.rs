@@ -48,7 +48,7 @@ impl Writer<'_> {
         let config = Config {
             head: &self.network.head,
             name: &config_name,
-            attrs: &[attr],
+            attrs: Some(&[attr]),
         }
         .expand();
         let structs = self.structs();

@@ -12,7 +12,7 @@
 //! `cargo run -p kiln-tests --bin stacks -- 17` draws other stacks.
 
 // What the front only needs in the macros.
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code, unused_imports, missing_docs)]
 
 extern crate proc_macro;
 
