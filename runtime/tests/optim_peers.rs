@@ -1,4 +1,4 @@
-//! Optimizers against PyTorch: `tests/peers/optimizers.py` recorded what they do to a small
+//! Optimizers against PyTorch and timm: `tests/peers/optimizers.py` recorded what they do to a small
 //! network, and the same network is trained here.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
@@ -135,37 +135,127 @@ fn recipe(case: &Value) -> Recipe {
     recipe
 }
 
+/// Declarations, and what each says.
+macro_rules! declared {
+    ($($name:ident { $($body:tt)* })*) => {
+        $(optimizer! { struct $name; $($body)* })*
+
+        fn declared() -> Vec<(&'static str, Recipe)> {
+            vec![$((stringify!($name), $name::new().recipe())),*]
+        }
+    };
+}
+
+declared! {
+    AmsGrad { update adam(beta_2: 0.8, amsgrad: true); }
+    AmsGradW { update adamw(beta_2: 0.8, amsgrad: true, weight_decay: 0.1); }
+    AdaGrad { update adagrad; }
+    AdaGradAll { update adagrad(lr_decay: 0.05, epsilon: 1e-3, weight_decay: 0.1); }
+    RmsProp { update rmsprop(); }
+    RmsPropMomentum {
+        update rmsprop(alpha: 0.9, momentum: 0.8, epsilon: 1e-3, weight_decay: 0.1);
+    }
+    RmsPropCentered { update rmsprop(alpha: 0.9, centered: true, epsilon: 1e-3); }
+    Adafactor { update adafactor(); }
+    AdafactorAll {
+        update adafactor(decay_rate: -0.6, epsilon_2: 0.1, clip_threshold: 1, weight_decay: 0.1);
+    }
+    Adan { update adan(); }
+    AdanAll {
+        update adan(beta_1: 0.9, beta_2: 0.8, beta_3: 0.95, epsilon: 1e-4, weight_decay: 0.1);
+    }
+    Lamb { update lamb(); }
+    LambClipped {
+        update lamb(beta_1: 0.8, beta_2: 0.95, weight_decay: 0.1);
+        clip global_norm(0.5);
+    }
+    LambUndecayed { update lamb(epsilon: 1e-4, weight_decay: 0); }
+    Lion { update lion; }
+    LionAll { update lion(beta_1: 0.8, beta_2: 0.95, weight_decay: 0.3); }
+    Muon {
+        update muon();
+        update sgd(momentum: 0.9, lr: 2.5x) for bias;
+    }
+    MuonAll {
+        update muon(
+            momentum: 0.8, nesterov: false, weight_decay: 0.5, steps: 3,
+            adjust_lr: match_rms_adamw,
+        );
+        update sgd(momentum: 0.9) for bias;
+    }
+    TenTimes {
+        update sgd(momentum: 0.9);
+        update sgd(momentum: 0.9, lr: 10x) for bias;
+    }
+    TenthOfAdam {
+        update sgd();
+        update adamw(weight_decay: 0.1, lr: 0.1x) for bias;
+    }
+    LarsPlain { update lars(momentum: 0, trust_coefficient: 0.02); }
+    LarsMomentum { update lars(trust_coefficient: 0.01, weight_decay: 0.01); }
+    LarsNesterov { update lars(nesterov: true, trust_coefficient: 0.01, weight_decay: 0.1); }
+    LarsUndecayed { update lars; }
+    Larc { update lars(momentum: 0.8, trust_coefficient: 0.02, weight_decay: 0.01, clip: true); }
+    LarsOfWeights {
+        update lars(trust_coefficient: 0.01, weight_decay: 0.05);
+        update sgd(momentum: 0.9, lr: 0.1x) for bias;
+    }
+    SignSgd { update sign(); }
+    Signum { update sign(momentum: 0.9, weight_decay: 0.1); }
+}
+
+#[test]
+fn declared_rules_are_pytorchs_and_timms_after_1_10_and_50_steps() {
+    let record = record();
+    let weights = record["declared"].as_object().unwrap();
+    let declared = declared();
+    assert_eq!(declared.len(), weights.len());
+    for (name, recipe) in declared {
+        let weights = &weights[name];
+        agrees(&record, recipe, weights["lr"].as_f64().unwrap(), weights);
+    }
+}
+
 #[test]
 fn weights_are_pytorchs_after_1_10_and_50_steps() {
-    let record = include_str!("../../tests/peers/optimizers.json");
-    let record: Value = serde_json::from_str(record).unwrap();
+    let record = record();
+    let cases = record["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 18);
+    for case in cases {
+        let rate = case["lr"].as_f64().unwrap();
+        agrees(&record, recipe(case), rate, &case["weights"]);
+    }
+}
+
+fn record() -> Value {
+    serde_json::from_str(include_str!("../../tests/peers/optimizers.json")).unwrap()
+}
+
+/// Trains the network by `recipe`, and compares it with the weights that the record holds.
+fn agrees(record: &Value, recipe: Recipe, rate: f64, weights: &Value) {
     let device = kiln::device::default_device().unwrap().autodiff();
     let x = tensor(&record["x"], [8, 3], &device);
     let y = tensor(&record["y"], [8, 2], &device);
-    let cases = record["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 18);
-    let mut worst = 0.0f32;
-    for case in cases {
-        let recipe = recipe(case);
-        let mut network = network(&record["start"], &device);
-        let mut updater = recipe.init(&network).unwrap();
-        for step in 1..=50 {
-            let grads = network.loss(x.clone(), y.clone()).backward();
-            let grads = GradientsParams::from_grads(grads, &network);
-            network = updater.step(case["lr"].as_f64().unwrap(), network, grads);
-            let Some(expected) = case["weights"][step.to_string()].as_array() else {
-                continue;
-            };
-            for (found, expected) in network.weights().iter().zip(expected) {
-                for (found, expected) in found.iter().zip(numbers(expected)) {
-                    worst = worst.max((found - expected).abs());
-                    assert!(
-                        (found - expected).abs() <= 1e-5,
-                        "step {step} of {recipe}\nfound {found}, PyTorch {expected}",
-                    );
-                }
+    let mut network = network(&record["start"], &device);
+    let mut updater = recipe.init(&network).unwrap();
+    let mut compared = 0;
+    for step in 1..=50 {
+        let grads = network.loss(x.clone(), y.clone()).backward();
+        let grads = GradientsParams::from_grads(grads, &network);
+        network = updater.step(rate, network, grads);
+        let Some(expected) = weights[step.to_string()].as_array() else {
+            continue;
+        };
+        compared += 1;
+        for (found, expected) in network.weights().iter().zip(expected) {
+            for (found, expected) in found.iter().zip(numbers(expected)) {
+                assert!(
+                    (found - expected).abs() <= 1e-5,
+                    "step {step} of {recipe}\nfound {found}, the peer has {expected}",
+                    recipe = updater.recipe(),
+                );
             }
         }
     }
-    println!("largest difference {worst:e}");
+    assert_eq!(compared, 3);
 }

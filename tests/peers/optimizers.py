@@ -1,14 +1,38 @@
 """Records what PyTorch's optimizers do to a small network, for runtime/tests/optim_peers.rs.
 
-Run:  python optimizers.py > optimizers.json      (PyTorch 2.x, CPU, double precision)
+Run:  python optimizers.py > optimizers.json      (PyTorch 2.x, timm 1.x, CPU, double precision)
 
+`declared` holds what declarations of that name in the test must do: rules of PyTorch and of timm.
 The network is linear(3, 4) -> tanh -> linear(4, 2) under the mean squared error, on eight fixed
 examples. Weights are written as Burn keeps them, [in, out].
 """
 
+import importlib.util
+import inspect
 import json
+import os
+import sys
+import types
 
 import torch
+from torch.optim import _muon
+
+# timm's optimizers alone: the whole of timm would need torchvision.
+root = os.path.dirname(importlib.util.find_spec("timm").origin)
+for name, path in (("timm", root), ("timm.optim", os.path.join(root, "optim"))):
+    package = types.ModuleType(name)
+    package.__path__ = [path]
+    sys.modules[name] = package
+
+from timm.optim.adan import Adan
+from timm.optim.lamb import Lamb
+from timm.optim.lars import Lars
+from timm.optim.lion import Lion
+
+# PyTorch's Muon iterates in bfloat16, whose numbers agree with nobody's to more than 1e-2. This is
+# its own code in double precision.
+iteration = inspect.getsource(_muon._zeropower_via_newtonschulz)
+exec(iteration.replace("bfloat16", "float64"), vars(_muon))
 
 STEPS = [1, 10, 50]
 
@@ -59,6 +83,34 @@ def run(rule, arguments, biases=None, max_norm=None, lr=0.1):
     }
 
 
+def train(*groups, max_norm=None):
+    """The weights after some steps of several optimizers, and the rate of the first.
+
+    A group is the parameters ("all", "weights" or "biases"), the optimizer, and its arguments.
+    """
+    parameters = [torch.nn.Parameter(tensor.clone()) for tensor in start]
+    w1, b1, w2, b2 = parameters
+    named = {"all": parameters, "weights": [w1, w2], "biases": [b1, b2]}
+    optimizers = [rule(named[which], **arguments) for which, rule, arguments in groups]
+    seen = {}
+    for step in range(1, max(STEPS) + 1):
+        for parameter in parameters:
+            parameter.grad = None
+        output = torch.tanh(x @ w1.T + b1) @ w2.T + b2
+        ((output - y) ** 2).mean().backward()
+        if max_norm is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+        for optimizer in optimizers:
+            optimizer.step()
+        if step in STEPS:
+            seen[str(step)] = shown(parameters)
+    return {"lr": groups[0][2]["lr"], **seen}
+
+
+def alone(rule, max_norm=None, **arguments):
+    return train(("all", rule, arguments), max_norm=max_norm)
+
+
 momentum = {"momentum": 0.9}
 nesterov = {"momentum": 0.9, "nesterov": True}
 cases = [
@@ -84,6 +136,73 @@ cases = [
     run("AdamW", {"weight_decay": 0.2}, biases={"weight_decay": 0}, lr=0.02, max_norm=0.05),
 ]
 
+T = torch.optim
+by_sgd = ("biases", T.SGD, {"lr": 0.05, "momentum": 0.9})
+declared = {
+    "AmsGrad": alone(T.Adam, lr=0.02, betas=(0.9, 0.8), amsgrad=True),
+    "AmsGradW": alone(T.AdamW, lr=0.02, betas=(0.9, 0.8), amsgrad=True, weight_decay=0.1),
+    "AdaGrad": alone(T.Adagrad, lr=0.05),
+    "AdaGradAll": alone(T.Adagrad, lr=0.1, lr_decay=0.05, eps=1e-3, weight_decay=0.1),
+    "RmsProp": alone(T.RMSprop, lr=0.01),
+    "RmsPropMomentum": alone(
+        T.RMSprop, lr=0.01, alpha=0.9, momentum=0.8, eps=1e-3, weight_decay=0.1
+    ),
+    "RmsPropCentered": alone(T.RMSprop, lr=0.005, alpha=0.9, centered=True, eps=1e-3),
+    "Adafactor": alone(T.Adafactor, lr=0.02),
+    "AdafactorAll": alone(
+        T.Adafactor, lr=0.3, beta2_decay=-0.6, eps=(1e-15, 0.1), d=1.0, weight_decay=0.1
+    ),
+    "Adan": alone(Adan, lr=0.01),
+    "AdanAll": alone(Adan, lr=0.02, betas=(0.9, 0.8, 0.95), eps=1e-4, weight_decay=0.1),
+    "Lamb": alone(Lamb, lr=0.01, max_grad_norm=None),
+    "LambClipped": alone(Lamb, lr=0.02, max_grad_norm=0.5, betas=(0.8, 0.95), weight_decay=0.1),
+    "LambUndecayed": alone(
+        Lamb, lr=0.01, max_grad_norm=None, eps=1e-4, weight_decay=0.0, always_adapt=True
+    ),
+    "Lion": alone(Lion, lr=0.003),
+    "LionAll": alone(Lion, lr=0.005, betas=(0.8, 0.95), weight_decay=0.3),
+    "Muon": train(("weights", T.Muon, {"lr": 0.02}), by_sgd),
+    "MuonAll": train(
+        (
+            "weights",
+            T.Muon,
+            {
+                "lr": 0.05,
+                "momentum": 0.8,
+                "nesterov": False,
+                "weight_decay": 0.5,
+                "ns_steps": 3,
+                "adjust_lr_fn": "match_rms_adamw",
+            },
+        ),
+        by_sgd,
+    ),
+    "TenTimes": train(
+        ("weights", T.SGD, {"lr": 0.01, "momentum": 0.9}),
+        ("biases", T.SGD, {"lr": 0.1, "momentum": 0.9}),
+    ),
+    "TenthOfAdam": train(
+        ("weights", T.SGD, {"lr": 0.05}),
+        ("biases", T.AdamW, {"lr": 0.005, "weight_decay": 0.1}),
+    ),
+    # timm adapts without decay only if it is told to.
+    "LarsPlain": alone(Lars, lr=1.0, trust_coeff=0.02, always_adapt=True),
+    "LarsMomentum": alone(Lars, lr=1.0, momentum=0.9, trust_coeff=0.01, weight_decay=0.01),
+    "LarsNesterov": alone(
+        Lars, lr=1.0, momentum=0.9, nesterov=True, trust_coeff=0.01, weight_decay=0.1
+    ),
+    "LarsUndecayed": alone(Lars, lr=5.0, momentum=0.9, trust_coeff=0.001, always_adapt=True),
+    "Larc": alone(
+        Lars, lr=0.02, momentum=0.8, trust_coeff=0.02, weight_decay=0.01, trust_clip=True
+    ),
+    "LarsOfWeights": train(
+        ("weights", Lars, {"lr": 1.0, "momentum": 0.9, "trust_coeff": 0.01, "weight_decay": 0.05}),
+        ("biases", T.SGD, {"lr": 0.1, "momentum": 0.9}),
+    ),
+    "SignSgd": alone(Lion, lr=0.003, betas=(0.0, 0.0)),
+    "Signum": alone(Lion, lr=0.003, betas=(0.9, 0.9), weight_decay=0.1),
+}
+
 print(
     json.dumps(
         {
@@ -92,6 +211,7 @@ print(
             "y": y.flatten().tolist(),
             "start": shown([torch.nn.Parameter(tensor) for tensor in start]),
             "cases": cases,
+            "declared": declared,
         },
         indent=None,
         separators=(",", ":"),

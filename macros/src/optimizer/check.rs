@@ -8,13 +8,13 @@ use proc_macro2::Ident;
 
 use super::ir::{Choice, Recipe, Rule, Target, Time, Value};
 use super::parse::{self, Declaration, Statement};
-use super::rules::{self, Kind, Param, Range, Spec, UPDATES};
+use super::rules::{self, Kind, Param, Range, Spec, UPDATES, matches};
 use crate::report::{Pos, Report};
 use crate::schedule::rules as time;
 use crate::suggest;
 use crate::syntax::{self, Bound, Call, Expr, Head, HyperType, Number, Signature, Unit};
 
-const KINDS: [&str; 2] = ["bias", "norm"];
+const KINDS: [&str; 3] = ["bias", "norm", "embedding"];
 
 /// Where a rule stands, and its targets as written; `None` for a rule for all parameters.
 type Place<'a> = (Pos, Option<&'a [parse::Target]>);
@@ -394,6 +394,7 @@ fn kind(name: &Ident) -> Result<Target, String> {
     match name.to_string().as_str() {
         "bias" => Ok(Target::Bias),
         "norm" => Ok(Target::Norm),
+        "embedding" => Ok(Target::Embedding),
         word => {
             let hint = suggest::hint(word, "the kinds are", KINDS);
             let quotes = if hint.ends_with('?') {
@@ -485,23 +486,4 @@ impl Target {
             _ => self == other,
         }
     }
-}
-
-/// Whether `pattern` matches every path that the pattern `path` matches: a star of `path` is a
-/// letter here that only a star matches.
-fn matches(pattern: &str, path: &str) -> bool {
-    let Some((start, mut pattern)) = pattern.split_once('*') else {
-        return pattern == path;
-    };
-    let Some(mut path) = path.strip_prefix(start) else {
-        return false;
-    };
-    while let Some((part, rest)) = pattern.split_once('*') {
-        let Some(at) = path.find(part) else {
-            return false;
-        };
-        path = &path[at + part.len()..];
-        pattern = rest;
-    }
-    path.ends_with(pattern)
 }

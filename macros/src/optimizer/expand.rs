@@ -77,6 +77,7 @@ fn rule(rule: &Rule, head: &Head) -> TokenStream {
     let targets = rule.targets.iter().map(|target| match target {
         Target::Bias => quote!(::kiln::optim::Target::Bias),
         Target::Norm => quote!(::kiln::optim::Target::Norm),
+        Target::Embedding => quote!(::kiln::optim::Target::Embedding),
         Target::Path(path) => {
             quote!(::kiln::optim::Target::Path(::core::convert::From::from(#path)))
         }

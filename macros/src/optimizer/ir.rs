@@ -48,5 +48,6 @@ pub struct Time<'a> {
 pub enum Target {
     Bias,
     Norm,
+    Embedding,
     Path(String),
 }

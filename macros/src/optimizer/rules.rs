@@ -159,6 +159,8 @@ pub const SGD: Spec = Spec {
     positional: 0,
 };
 
+const AMSGRAD: Param = flag("amsgrad", false);
+
 /// Adam.
 pub const ADAM: Spec = Spec {
     name: "adam",
@@ -168,6 +170,7 @@ pub const ADAM: Spec = Spec {
         number("beta_2", Range::Fraction, 0.999),
         number("epsilon", Range::Positive, 1e-8),
         WEIGHT_DECAY,
+        AMSGRAD,
     ],
     positional: 0,
 };
@@ -181,12 +184,159 @@ pub const ADAMW: Spec = Spec {
         number("beta_2", Range::Fraction, 0.999),
         number("epsilon", Range::Positive, 1e-8),
         number("weight_decay", Range::NonNegative, 0.01),
+        AMSGRAD,
     ],
     positional: 0,
 };
 
-/// Every update rule. The defaults are PyTorch's where it has the rule.
-pub const UPDATES: &[&Spec] = &[&SGD, &ADAM, &ADAMW];
+/// AdaGrad.
+pub const ADAGRAD: Spec = Spec {
+    name: "adagrad",
+    variant: "AdaGrad",
+    params: &[
+        number("lr_decay", Range::NonNegative, 0.0),
+        number("epsilon", Range::Positive, 1e-10),
+        WEIGHT_DECAY,
+    ],
+    positional: 0,
+};
+
+/// RMSProp.
+pub const RMSPROP: Spec = Spec {
+    name: "rmsprop",
+    variant: "RmsProp",
+    params: &[
+        number("alpha", Range::Fraction, 0.99),
+        number("momentum", Range::Fraction, 0.0),
+        flag("centered", false),
+        number("epsilon", Range::Positive, 1e-8),
+        WEIGHT_DECAY,
+    ],
+    positional: 0,
+};
+
+/// Adafactor.
+pub const ADAFACTOR: Spec = Spec {
+    name: "adafactor",
+    variant: "Adafactor",
+    params: &[
+        number("decay_rate", Range::Negative, -0.8),
+        number("clip_threshold", Range::Positive, 1.0),
+        flag("relative_step", true),
+        flag("scale_parameter", true),
+        number("epsilon_1", Range::Positive, 1e-30),
+        number("epsilon_2", Range::Positive, 1e-3),
+        WEIGHT_DECAY,
+    ],
+    positional: 0,
+};
+
+/// Adaptive Nesterov momentum.
+pub const ADAN: Spec = Spec {
+    name: "adan",
+    variant: "Adan",
+    params: &[
+        number("beta_1", Range::Fraction, 0.98),
+        number("beta_2", Range::Fraction, 0.92),
+        number("beta_3", Range::Fraction, 0.99),
+        number("epsilon", Range::Positive, 1e-8),
+        WEIGHT_DECAY,
+    ],
+    positional: 0,
+};
+
+/// Layer-wise adaptive moments.
+pub const LAMB: Spec = Spec {
+    name: "lamb",
+    variant: "Lamb",
+    params: &[
+        number("beta_1", Range::Fraction, 0.9),
+        number("beta_2", Range::Fraction, 0.999),
+        number("epsilon", Range::Positive, 1e-6),
+        number("weight_decay", Range::NonNegative, 0.01),
+    ],
+    positional: 0,
+};
+
+/// Sign momentum, found by a search over programs.
+pub const LION: Spec = Spec {
+    name: "lion",
+    variant: "Lion",
+    params: &[
+        number("beta_1", Range::Fraction, 0.9),
+        number("beta_2", Range::Fraction, 0.99),
+        WEIGHT_DECAY,
+    ],
+    positional: 0,
+};
+
+/// Momentum, made orthogonal.
+pub const MUON: Spec = Spec {
+    name: "muon",
+    variant: "Muon",
+    params: &[
+        number("momentum", Range::Fraction, 0.95),
+        flag("nesterov", true),
+        number("weight_decay", Range::NonNegative, 0.1),
+        param("steps", Kind::Count(5)),
+        param(
+            "adjust_lr",
+            Kind::Word {
+                of: "AdjustLr",
+                words: &[
+                    ("original", "Original"),
+                    ("match_rms_adamw", "MatchRmsAdamW"),
+                ],
+            },
+        ),
+    ],
+    positional: 0,
+};
+
+/// Layer-wise adaptive rates.
+pub const LARS: Spec = Spec {
+    name: "lars",
+    variant: "Lars",
+    params: &[
+        number("momentum", Range::Fraction, 0.9),
+        NESTEROV,
+        WEIGHT_DECAY,
+        number("trust_coefficient", Range::Positive, 0.001),
+        flag("clip", false),
+    ],
+    positional: 0,
+};
+
+/// Descent by signs.
+pub const SIGN: Spec = Spec {
+    name: "sign",
+    variant: "Sign",
+    params: &[number("momentum", Range::Fraction, 0.0), WEIGHT_DECAY],
+    positional: 0,
+};
+
+/// Steepest descent under a norm.
+pub const STEEPEST: Spec = Spec {
+    name: "steepest",
+    variant: "Steepest",
+    params: &[
+        param(
+            "norm",
+            Kind::Word {
+                of: "Norm",
+                words: &[("l2", "L2"), ("l1", "L1"), ("linf", "Linf")],
+            },
+        ),
+        flag("normalized", true),
+    ],
+    positional: 0,
+};
+
+/// Every update rule. The defaults are PyTorch's where it has the rule, and the paper's elsewhere.
+pub const UPDATES: &[&Spec] = &[
+    &SGD, &ADAM, &ADAMW, &ADAGRAD, &RMSPROP, &ADAFACTOR, &ADAN, &LAMB, &LION, &MUON, &LARS, &SIGN,
+    &STEEPEST,
+];
 
 /// All gradients together.
 pub const GLOBAL_NORM: Spec = Spec {
@@ -305,4 +455,25 @@ impl Param {
             _ => None,
         }
     }
+}
+
+/// Whether the whole of `path` is `pattern` with something for each `*`.
+///
+/// Where `path` is a pattern too, its stars are letters that only a star matches: then this says
+/// whether all that `path` matches is matched by `pattern`.
+pub fn matches(pattern: &str, path: &str) -> bool {
+    let Some((start, mut pattern)) = pattern.split_once('*') else {
+        return pattern == path;
+    };
+    let Some(mut path) = path.strip_prefix(start) else {
+        return false;
+    };
+    while let Some((part, rest)) = pattern.split_once('*') {
+        let Some(at) = path.find(part) else {
+            return false;
+        };
+        path = &path[at + part.len()..];
+        pattern = rest;
+    }
+    path.ends_with(pattern)
 }

@@ -88,7 +88,8 @@ impl ModuleVisitor for Norm<'_> {
     }
 }
 
-fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
+/// `Σ x²`, a tensor of shape `[1]`; half precision is summed in single precision.
+pub(super) fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
     #[cfg(any(feature = "flex", feature = "ndarray"))]
     if update::fits([&tensor]) {
         return update::squares(tensor);
@@ -97,7 +98,7 @@ fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
 }
 
 /// Half precision ends at 65504, and the square of 256 is beyond it.
-fn in_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+pub(super) fn in_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     match tensor.dtype() {
         DType::F16 | DType::BF16 => tensor.cast(FloatDType::F32),
         _ => tensor,

@@ -79,6 +79,18 @@ pub enum OptimizerError {
         paths: String,
     },
 
+    /// A rule for matrices that would move parameters of another rank.
+    #[error(
+        "`{statement}` moves matrices alone, and {paths} are of another rank; give them another \
+         rule behind it, such as `update adamw() for bias, norm, \"..\";`"
+    )]
+    NotMatrices {
+        /// The rule.
+        statement: String,
+        /// The paths of the parameters.
+        paths: String,
+    },
+
     /// Two trainable parameters with one identity.
     #[error(
         "the parameters `{first}` and `{second}` are tied: they are clones with one identity, and \

@@ -28,9 +28,12 @@
 //! );
 //! ```
 
+mod build;
 mod choice;
 mod clip;
 mod error;
+mod lars;
+mod muon;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod one_pass;
 mod recipe;
@@ -41,6 +44,7 @@ mod shared {
     pub use rules::*;
 }
 mod statement;
+mod steepest;
 mod target;
 mod update;
 mod updater;
@@ -50,7 +54,7 @@ pub use error::OptimizerError;
 pub use recipe::{Recipe, Rule, Switch};
 pub use statement::{Average, Clip, Noise, Sharpness};
 pub use target::Target;
-pub use update::Update;
+pub use update::{AdjustLr, Norm, Update};
 pub use updater::Updater;
 
 /// The body of [`optimizer!`](crate::optimizer) over a struct of yours, whose fields are the

@@ -42,6 +42,7 @@ impl Optimizer for Sgd {
         }
         let step = update::Sgd {
             rate: lr as f32,
+            scale: 1.0,
             momentum: self.momentum,
             nesterov: self.nesterov,
             weight_decay: self.weight_decay,
@@ -120,6 +121,7 @@ pub(super) struct Adam {
     pub beta_2: f32,
     pub epsilon: f32,
     pub weight_decay: f32,
+    pub amsgrad: bool,
 }
 
 #[derive(Clone)]
@@ -140,7 +142,8 @@ impl Optimizer for Adam {
         state: Option<AdamState<D>>,
     ) -> (Tensor<D>, Option<AdamState<D>>) {
         let moments = state.as_ref().map(|state| &state.momentum);
-        if !fits([&tensor, &grad])
+        if self.amsgrad
+            || !fits([&tensor, &grad])
             || moments.is_some_and(|at| !fits([&tensor, &at.moment_1, &at.moment_2]))
         {
             return self.elsewhere(lr, tensor, grad, state);

@@ -6,9 +6,9 @@ use burn::module::{Module, ParamGroup};
 use burn::optim::ModuleOptimizer;
 use serde::{Deserialize, Serialize};
 
-use super::target::{self, Target};
+use super::target::{self, Parameter, Target};
 use super::update::Update;
-use super::{Average, Clip, Noise, OptimizerError, Sharpness, Updater, choice, shared};
+use super::{Average, Clip, Noise, OptimizerError, Sharpness, Updater, choice, shared, steepest};
 use crate::schedule::Time;
 
 /// An optimizer declaration with every number filled in.
@@ -124,6 +124,11 @@ impl Recipe {
                 statement: format!("clip {clip}"),
             });
         }
+        if let Some(rule) = self.rules.iter().find(|rule| steepest::is(rule)) {
+            return Err(OptimizerError::NotInBurn {
+                statement: rule.to_string(),
+            });
+        }
         self.rules_for(model)
     }
 
@@ -133,6 +138,7 @@ impl Recipe {
         self.check()?;
         let parameters = target::parameters(model);
         target::refuse_tied(&parameters)?;
+        refuse_other_ranks(&self.rules, &parameters)?;
         let first = &self.rules[0];
         let mut optimizer = first.update.build(first.lr, None);
         for rule in &self.rules[1..] {
@@ -156,6 +162,27 @@ impl Recipe {
         }
         Ok(optimizer)
     }
+}
+
+/// Muon is a rule for matrices.
+fn refuse_other_ranks(rules: &[Rule], parameters: &[Parameter]) -> Result<(), OptimizerError> {
+    for (at, rule) in rules.iter().enumerate() {
+        if !matches!(rule.update, Update::Muon { .. }) {
+            continue;
+        }
+        let moved = |parameter: &&Parameter| {
+            parameter.trainable && target::winner(rules, parameter) == Some(at)
+        };
+        let moved = parameters.iter().filter(moved);
+        let others: Vec<&Parameter> = moved.filter(|parameter| parameter.rank != 2).collect();
+        if !others.is_empty() {
+            return Err(OptimizerError::NotMatrices {
+                statement: rule.to_string(),
+                paths: target::listed(others),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Whether each number is in its range, and each rule can win.

@@ -7,7 +7,8 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::OptimizerError;
+use super::shared::matches;
+use super::{OptimizerError, Rule};
 
 /// What stands behind `for`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,8 +17,11 @@ pub enum Target {
     /// Every parameter named `bias`.
     Bias,
     /// Every parameter inside one of Burn's normalisation layers: `BatchNorm`, `LayerNorm`,
-    /// `GroupNorm`, `InstanceNorm`, `RmsNorm`. Layers are told by the name of their type.
+    /// `GroupNorm`, `InstanceNorm`, `RmsNorm`, or of Kiln's of these names. Layers are told by the
+    /// name of their type.
     Norm,
+    /// Every parameter inside an `Embedding` or a `PositionEmbedding`, Burn's or Kiln's.
+    Embedding,
     /// Every parameter whose whole path matches; `*` stands for any run of characters, none and
     /// dots among them. A path is the names of the fields from the model to the parameter, with
     /// dots: `head.weight`, `blocks.0.conv.bias`.
@@ -33,12 +37,24 @@ const NORMS: [&str; 5] = [
     "RmsNorm",
 ];
 
+/// Layers whose parameters are of the kind `embedding`.
+const EMBEDDINGS: [&str; 2] = ["Embedding", "PositionEmbedding"];
+
 /// A parameter of a model, and what tells its kind.
 pub(super) struct Parameter {
     pub path: String,
-    id: ParamId,
+    pub id: ParamId,
+    pub rank: usize,
+    pub trainable: bool,
     norm: bool,
-    trainable: bool,
+    embedding: bool,
+}
+
+/// The place of the rule that moves `parameter`: the last that matches.
+pub(super) fn winner(rules: &[Rule], parameter: &Parameter) -> Option<usize> {
+    rules.iter().rposition(|rule| {
+        rule.targets.is_empty() || rule.targets.iter().any(|target| target.matches(parameter))
+    })
 }
 
 impl Target {
@@ -47,6 +63,7 @@ impl Target {
         match self {
             Target::Bias => path.rsplit('.').next() == Some("bias"),
             Target::Norm => parameter.norm,
+            Target::Embedding => parameter.embedding,
             Target::Path(pattern) => matches(pattern, path),
         }
     }
@@ -57,27 +74,10 @@ impl fmt::Display for Target {
         match self {
             Target::Bias => f.write_str("bias"),
             Target::Norm => f.write_str("norm"),
+            Target::Embedding => f.write_str("embedding"),
             Target::Path(pattern) => write!(f, "\"{pattern}\""),
         }
     }
-}
-
-/// Whether the whole of `path` is `pattern` with something for each `*`.
-fn matches(pattern: &str, path: &str) -> bool {
-    let Some((start, mut pattern)) = pattern.split_once('*') else {
-        return pattern == path;
-    };
-    let Some(mut path) = path.strip_prefix(start) else {
-        return false;
-    };
-    while let Some((part, rest)) = pattern.split_once('*') {
-        let Some(at) = path.find(part) else {
-            return false;
-        };
-        path = &path[at + part.len()..];
-        pattern = rest;
-    }
-    path.ends_with(pattern)
 }
 
 /// The parameters of `model`, in its order. No value is looked at, so that none which is still to
@@ -86,6 +86,7 @@ pub(super) fn parameters<M: Module>(model: &M) -> Vec<Parameter> {
     let mut walk = Walk {
         path: Vec::new(),
         norms: 0,
+        embeddings: 0,
         found: Vec::new(),
     };
     model.visit(&mut walk);
@@ -105,17 +106,16 @@ pub(super) fn refuse_tied(parameters: &[Parameter]) -> Result<(), OptimizerError
 }
 
 /// The paths of `parameters` for a message.
-pub(super) fn listed(parameters: &[Parameter]) -> String {
+pub(super) fn listed<'a>(parameters: impl IntoIterator<Item = &'a Parameter>) -> String {
     const MOST: usize = 40;
-    let shown = parameters
-        .iter()
-        .take(MOST)
+    let paths = parameters
+        .into_iter()
         .map(|parameter| format!("`{}`", parameter.path));
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    match parameters.len() {
+    let paths: Vec<String> = paths.collect();
+    match paths.len() {
         0 => "none".into(),
-        count if count > MOST => format!("{shown} and {} more", count - MOST),
-        _ => shown,
+        count if count > MOST => format!("{} and {} more", paths[..MOST].join(", "), count - MOST),
+        _ => paths.join(", "),
     }
 }
 
@@ -123,24 +123,27 @@ struct Walk {
     path: Vec<String>,
     /// How many normalisation layers we are inside of.
     norms: usize,
+    embeddings: usize,
     found: Vec<Parameter>,
 }
 
-fn is_norm(container: &str) -> bool {
+fn is_one(container: &str, of: &[&str]) -> bool {
     container
         .strip_prefix("Struct:")
-        .is_some_and(|name| NORMS.contains(&name))
+        .is_some_and(|name| of.contains(&name))
 }
 
 impl ModuleVisitor for Walk {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.push(name.to_owned());
-        self.norms += usize::from(is_norm(container_type));
+        self.norms += usize::from(is_one(container_type, &NORMS));
+        self.embeddings += usize::from(is_one(container_type, &EMBEDDINGS));
     }
 
     fn exit_module(&mut self, _: &str, container_type: &str) {
         self.path.pop();
-        self.norms -= usize::from(is_norm(container_type));
+        self.norms -= usize::from(is_one(container_type, &NORMS));
+        self.embeddings -= usize::from(is_one(container_type, &EMBEDDINGS));
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -151,15 +154,17 @@ impl ModuleVisitor for Walk {
         self.found.push(Parameter {
             path: self.path.join("."),
             id: param.id,
-            norm: self.norms > 0,
+            rank: D,
             trainable: !frozen,
+            norm: self.norms > 0,
+            embedding: self.embeddings > 0,
         });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use crate::optim::shared::matches;
 
     #[test]
     fn a_star_stands_for_any_run_of_characters() {

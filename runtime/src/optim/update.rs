@@ -1,14 +1,8 @@
-//! The update rules: each is Burn's optimizer, with its numbers checked.
+//! The update rules, as data.
 
-use burn::module::ParamGroup;
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
-use burn::optim::{AdamConfig, AdamWConfig, LearningRate, ModuleOptimizer, Optimizer, SgdConfig};
-use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
-use super::choice::choices;
-#[cfg(any(feature = "flex", feature = "ndarray"))]
-use super::one_pass;
+use super::choice::{Value, choices};
 
 choices! {
     /// An update rule. `g` is the gradient of a parameter `w`, `γ` the learning rate.
@@ -36,6 +30,9 @@ choices! {
             epsilon: f64,
             /// At least 0; added to the gradient.
             weight_decay: f64,
+            /// Whether `v̂` is the largest so far, as in AMSGrad
+            /// ([Reddi et al. 2018](https://arxiv.org/abs/1904.09237)).
+            amsgrad: bool,
         }
         /// AdamW ([Loshchilov and Hutter 2019](https://arxiv.org/abs/1711.05101)): Adam with the
         /// decay beside the gradient, `w ← (1 - γ·weight_decay)w - γ m̂ / (√v̂ + ε)`.
@@ -48,121 +45,227 @@ choices! {
             epsilon: f64,
             /// At least 0; shrinks the parameter itself.
             weight_decay: f64,
+            /// Whether `v̂` is the largest so far, as in AMSGrad
+            /// ([Reddi et al. 2018](https://arxiv.org/abs/1904.09237)).
+            amsgrad: bool,
+        }
+        /// AdaGrad ([Duchi, Hazan and Singer 2011](https://jmlr.org/papers/v12/duchi11a.html)):
+        /// `d = g + weight_decay·w`, `s ← s + d²`, `w ← w - γₜ d / (√s + ε)` with
+        /// `γₜ = γ / (1 + (t - 1)·lr_decay)` at step *t* from 1, as in PyTorch.
+        AdaGrad = ADAGRAD {
+            /// At least 0; a decay beside the schedule's.
+            lr_decay: f64,
+            /// Above 0.
+            epsilon: f64,
+            /// At least 0; added to the gradient.
+            weight_decay: f64,
+        }
+        /// RMSProp ([Tieleman and Hinton 2012, lecture
+        /// 6e](https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf)):
+        /// `d = g + weight_decay·w`, `s ← αs + (1 - α)d²`, `b ← momentum·b + d / (√s + ε)`,
+        /// `w ← w - γb`. With `centered` the mean of `d` is subtracted, `s - m²` in place of `s`
+        /// with `m ← αm + (1 - α)d` ([Graves 2013](https://arxiv.org/abs/1308.0850)). The epsilon
+        /// is outside the root as in PyTorch; TensorFlow has it inside.
+        RmsProp = RMSPROP {
+            /// In [0, 1).
+            alpha: f64,
+            /// In [0, 1).
+            momentum: f64,
+            /// Whether `s` is a variance rather than a mean square.
+            centered: bool,
+            /// Above 0.
+            epsilon: f64,
+            /// At least 0; added to the gradient.
+            weight_decay: f64,
+        }
+        /// Adafactor ([Shazeer and Stern 2018](https://arxiv.org/abs/1804.04235)), which keeps the
+        /// means of the rows and of the columns of `g²` in place of all of it.
+        ///
+        /// With `β̂ = 1 - t^decay_rate` and `s = g² + ε₁`, a matrix has `R ← β̂R + (1 - β̂)·rows(s)`,
+        /// `C ← β̂C + (1 - β̂)·columns(s)`, `V = RC / mean(R)`; a vector `V ← β̂V + (1 - β̂)s`. Then
+        /// `u = g / √V`, `d = u / max(1, RMS(u) / clip_threshold)` and
+        /// `w ← (1 - γ·weight_decay)w - ρ·d` with `ρ = min(γ, 1/√t)·max(ε₂, RMS(w))`. Tensors of
+        /// higher rank are matrices in their last two dimensions. It is PyTorch's rule but for
+        /// ε₁: PyTorch does not add it, and bounds `V` by it.
+        Adafactor = ADAFACTOR {
+            /// Below 0.
+            decay_rate: f64,
+            /// Above 0.
+            clip_threshold: f64,
+            /// Whether `ρ` has `min(γ, 1/√t)` rather than `γ`.
+            relative_step: bool,
+            /// Whether `ρ` has the factor `max(ε₂, RMS(w))`.
+            scale_parameter: bool,
+            /// Above 0.
+            epsilon_1: f64,
+            /// Above 0.
+            epsilon_2: f64,
+            /// At least 0; shrinks the parameter itself.
+            weight_decay: f64,
+        }
+        /// Adan ([Xie et al. 2022](https://arxiv.org/abs/2208.06677)), with the numbers of its
+        /// authors' code, where a `beta` is 1 minus that of the paper:
+        /// `m ← β₁m + (1 - β₁)g`, `v ← β₂v + (1 - β₂)(g - g')`,
+        /// `n ← β₃n + (1 - β₃)(g + β₂(g - g'))²`,
+        /// `w ← (w - γ(m̂ + β₂v̂) / (√n̂ + ε)) / (1 + γ·weight_decay)`. `g'` is the gradient of the
+        /// step before, at the first step `g`; hats are bias corrections as in Adam.
+        Adan = ADAN {
+            /// In [0, 1).
+            beta_1: f64,
+            /// In [0, 1).
+            beta_2: f64,
+            /// In [0, 1).
+            beta_3: f64,
+            /// Above 0.
+            epsilon: f64,
+            /// At least 0; shrinks the parameter itself.
+            weight_decay: f64,
+        }
+        /// LAMB ([You et al. 2020](https://arxiv.org/abs/1904.00962)):
+        /// `u = m̂ / (√v̂ + ε) + weight_decay·w` with Adam's `m̂` and `v̂`, and
+        /// `w ← w - γ·(‖w‖/‖u‖)·u` for each parameter with its own norms; the ratio is 1 where one
+        /// of them is 0. It adapts without decay too, as optax does and timm with `always_adapt`.
+        /// timm also clips all gradients to a norm of 1 together: say `clip global_norm(1.0);`.
+        Lamb = LAMB {
+            /// In [0, 1).
+            beta_1: f64,
+            /// In [0, 1).
+            beta_2: f64,
+            /// Above 0.
+            epsilon: f64,
+            /// At least 0; part of the direction `u`.
+            weight_decay: f64,
+        }
+        /// Lion ([Chen et al. 2023](https://arxiv.org/abs/2302.06675)):
+        /// `w ← (1 - γ·weight_decay)w - γ·sign(β₁m + (1 - β₁)g)`, then `m ← β₂m + (1 - β₂)g`.
+        /// Its rate is a third to a tenth of AdamW's.
+        Lion = LION {
+            /// In [0, 1).
+            beta_1: f64,
+            /// In [0, 1).
+            beta_2: f64,
+            /// At least 0; shrinks the parameter itself.
+            weight_decay: f64,
+        }
+        /// Muon ([Jordan et al. 2024](https://kellerjordan.github.io/posts/muon/)), for matrices:
+        /// `v ← momentum·v + g`, `u = v` or with `nesterov` `g + momentum·v`, and
+        /// `w ← (1 - γ·weight_decay)w - γ·a·O`, where `O` is nearly `UVᵀ` of the singular value
+        /// decomposition `u = UΣVᵀ`, by Newton and Schulz's iteration
+        /// `X ← 3.4445 X - 4.775 XXᵀX + 2.0315 (XXᵀ)²X` from `X = u / max(‖u‖, 1e-7)`.
+        ///
+        /// PyTorch's rule but for the iteration, which is in single precision here and in
+        /// bfloat16 there. A matrix is taken to be the weight of a linear layer as Burn keeps it,
+        /// `[in, out]`. Norms, biases and embeddings need another rule.
+        Muon = MUON {
+            /// In [0, 1).
+            momentum: f64,
+            /// Whether the momentum is Nesterov's.
+            nesterov: bool,
+            /// At least 0; shrinks the parameter itself.
+            weight_decay: f64,
+            /// The steps of the iteration, at least 1.
+            steps: usize,
+            /// The factor `a`.
+            adjust_lr: AdjustLr,
+        }
+        /// LARS ([You, Gitman and Ginsburg 2017](https://arxiv.org/abs/1708.03888)), for batches of
+        /// thousands: `λ = trust_coefficient·‖w‖ / (‖g‖ + weight_decay·‖w‖)`,
+        /// `d = γλ(g + weight_decay·w)`, `v ← momentum·v + d`, `w ← w - v`, and with `nesterov`
+        /// `w ← w - (d + momentum·v)`. Norms are those of one parameter and its gradient. Where one
+        /// of them is 0, λ is 1.
+        ///
+        /// With `clip` it is LARC, which only ever lowers the rate: `min(λ, γ)` in place of `γλ`.
+        ///
+        /// The learning rate is inside the momentum as in the paper and in optax, so that a step
+        /// remembers the rates of the steps before it; timm multiplies by the rate of today
+        /// afterwards. The two are the same while the rate stays, and timm's jumps when it drops.
+        /// As in the paper and unlike timm, λ adapts where `weight_decay` is 0 too, and there is no
+        /// epsilon. optax has `‖g + weight_decay·w‖` below the line.
+        Lars = LARS {
+            /// In [0, 1).
+            momentum: f64,
+            /// Whether the momentum is Nesterov's.
+            nesterov: bool,
+            /// At least 0.
+            weight_decay: f64,
+            /// Above 0; how far a step may go, as a share of ‖w‖.
+            trust_coefficient: f64,
+            /// Whether the rate is only ever lowered.
+            clip: bool,
+        }
+        /// signSGD and, with momentum, Signum
+        /// ([Bernstein et al. 2018](https://arxiv.org/abs/1802.04434)):
+        /// `m ← momentum·m + (1 - momentum)g`, `w ← (1 - γ·weight_decay)w - γ·sign(m)`.
+        /// It is Lion with both betas the momentum.
+        Sign = SIGN {
+            /// In [0, 1).
+            momentum: f64,
+            /// At least 0; shrinks the parameter itself.
+            weight_decay: f64,
+        }
+        /// Steepest descent under a norm ([Boyd and Vandenberghe
+        /// 2004](https://web.stanford.edu/~boyd/cvxbook/), section 9.4): `w ← w + γΔ`, where Δ is
+        /// the step of norm 1 along which the loss falls fastest, and unless `normalized` that
+        /// times the dual norm of the gradient. The gradient is that of all parameters which the
+        /// rule moves, as one vector.
+        ///
+        /// | norm | Δ, normalized | dual norm |
+        /// |---|---|---|
+        /// | `l1` | `-sign(gᵢ)eᵢ`, *i* the first of the coordinates with the largest `\|gᵢ\|` | largest `\|gᵢ\|` |
+        /// | `l2` | `-g/‖g‖` | `‖g‖` |
+        /// | `linf` | `-sign(g)` | `Σ\|gᵢ\|` |
+        ///
+        /// A gradient of 0 moves nothing.
+        Steepest = STEEPEST {
+            /// The norm.
+            norm: Norm,
+            /// Whether the step has the norm 1.
+            normalized: bool,
         }
     }
 }
 
-impl Update {
-    /// Burn's optimizer for all parameters, or `to` with this rule for the parameters of a group.
-    /// Its learning rate is `lr` times that of the step.
-    pub(super) fn build(
-        &self,
-        lr: f64,
-        to: Option<(ModuleOptimizer, ParamGroup)>,
-    ) -> ModuleOptimizer {
-        let l2 = |penalty: f64| (penalty != 0.0).then(|| WeightDecayConfig::new(penalty as f32));
-        match *self {
-            Update::Sgd {
-                momentum,
-                nesterov,
-                weight_decay,
-            } => {
-                let config = (momentum != 0.0).then(|| {
-                    // Burn's default of 0.1 for the dampening is nobody else's.
-                    MomentumConfig::new()
-                        .with_momentum(momentum)
-                        .with_dampening(0.0)
-                        .with_nesterov(nesterov)
-                });
-                let sgd = SgdConfig::new()
-                    .with_momentum(config)
-                    .with_weight_decay(l2(weight_decay))
-                    .build();
-                #[cfg(any(feature = "flex", feature = "ndarray"))]
-                let sgd = one_pass::Sgd {
-                    burns: sgd,
-                    momentum: momentum as f32,
-                    nesterov,
-                    weight_decay: weight_decay as f32,
-                };
-                add(to, AtRate { lr, rule: sgd })
-            }
-            Update::Adam {
-                beta_1,
-                beta_2,
-                epsilon,
-                weight_decay,
-            } => {
-                let adam = AdamConfig::new()
-                    .with_beta_1(beta_1 as f32)
-                    .with_beta_2(beta_2 as f32)
-                    .with_epsilon(epsilon as f32)
-                    .with_weight_decay(l2(weight_decay))
-                    .build();
-                #[cfg(any(feature = "flex", feature = "ndarray"))]
-                let adam = one_pass::Adam {
-                    burns: one_pass::Adaptive::Adam(adam),
-                    beta_1: beta_1 as f32,
-                    beta_2: beta_2 as f32,
-                    epsilon: epsilon as f32,
-                    weight_decay: weight_decay as f32,
-                };
-                add(to, AtRate { lr, rule: adam })
-            }
-            Update::AdamW {
-                beta_1,
-                beta_2,
-                epsilon,
-                weight_decay,
-            } => {
-                let adamw = AdamWConfig::new()
-                    .with_beta_1(beta_1 as f32)
-                    .with_beta_2(beta_2 as f32)
-                    .with_epsilon(epsilon as f32)
-                    .with_weight_decay(weight_decay as f32)
-                    .build();
-                #[cfg(any(feature = "flex", feature = "ndarray"))]
-                let adamw = one_pass::Adam {
-                    burns: one_pass::Adaptive::AdamW(adamw),
-                    beta_1: beta_1 as f32,
-                    beta_2: beta_2 as f32,
-                    epsilon: epsilon as f32,
-                    weight_decay: weight_decay as f32,
-                };
-                add(to, AtRate { lr, rule: adamw })
-            }
-        }
+/// How [`Update::Muon`] adjusts the learning rate to the shape of a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AdjustLr {
+    /// `√max(1, out/in)`, Jordan's.
+    Original,
+    /// `0.2·√max(in, out)`, which gives the steps the size of AdamW's, and so its learning rate and
+    /// decay ([Liu et al. 2025](https://arxiv.org/abs/2502.16982)).
+    #[serde(rename = "match_rms_adamw")]
+    MatchRmsAdamW,
+}
+
+impl From<AdjustLr> for Value {
+    fn from(adjust: AdjustLr) -> Self {
+        Value::Word(match adjust {
+            AdjustLr::Original => "original",
+            AdjustLr::MatchRmsAdamW => "match_rms_adamw",
+        })
     }
 }
 
-fn add(to: Option<(ModuleOptimizer, ParamGroup)>, optimizer: impl Optimizer) -> ModuleOptimizer {
-    match to {
-        None => ModuleOptimizer::from(optimizer),
-        Some((all, group)) => all.with_group(group, optimizer, None),
-    }
+/// A norm of a vector, for [`Update::Steepest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Norm {
+    /// `Σ|xᵢ|`
+    L1,
+    /// `√(Σxᵢ²)`
+    L2,
+    /// The largest `|xᵢ|`.
+    Linf,
 }
 
-/// A rule whose learning rate is `lr` times that of the step.
-#[derive(Clone)]
-struct AtRate<O> {
-    lr: f64,
-    rule: O,
-}
-
-impl<O: Optimizer> Optimizer for AtRate<O> {
-    type State<const D: usize> = O::State<D>;
-
-    fn step<const D: usize>(
-        &self,
-        lr: LearningRate,
-        tensor: Tensor<D>,
-        grad: Tensor<D>,
-        state: Option<O::State<D>>,
-    ) -> (Tensor<D>, Option<O::State<D>>) {
-        self.rule.step(self.lr * lr, tensor, grad, state)
-    }
-
-    fn to_device<const D: usize>(state: O::State<D>, device: &Device) -> O::State<D> {
-        O::to_device(state, device)
+impl From<Norm> for Value {
+    fn from(norm: Norm) -> Self {
+        Value::Word(match norm {
+            Norm::L1 => "l1",
+            Norm::L2 => "l2",
+            Norm::Linf => "linf",
+        })
     }
 }

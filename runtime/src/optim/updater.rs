@@ -5,7 +5,7 @@ use std::fmt;
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer, OptimizerRecord};
 
-use super::{Clip, OptimizerError, Recipe, clip_global_norm};
+use super::{Clip, OptimizerError, Recipe, clip_global_norm, steepest};
 
 /// A [`Recipe`] with its state: momenta and step counts, one set a parameter.
 #[derive(Clone)]
@@ -34,6 +34,7 @@ impl Updater {
             Some(Clip::GlobalNorm { max_norm }) => clip_global_norm(&model, grads, max_norm),
             None => grads,
         };
+        let grads = steepest::directions(&model, grads, &self.recipe.rules);
         self.rules.step(lr, model, grads)
     }
 

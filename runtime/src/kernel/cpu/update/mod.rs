@@ -1,14 +1,16 @@
 //! Steps of optimizers, each in one pass over a parameter, its gradient and its state.
 //!
 //! Every number goes through the operations of Burn's own optimizer in their order, so the result
-//! is Burn's to the bit. What is saved is memory traffic: Burn reads and writes whole tensors for
+//! is Burn's to the bit; LARS, which Burn has not, is SGD's step at a rate of its own. What is saved is memory traffic: Burn reads and writes whole tensors for
 //! each operation.
 
 mod adam;
+mod lars;
 mod sgd;
 mod squares;
 
 pub use adam::Adam;
+pub use lars::Lars;
 pub use sgd::Sgd;
 
 use burn::backend::tensor::FloatTensor;
@@ -51,6 +53,29 @@ pub fn momentum<const D: usize>(
     );
     let velocity = Tensor::from_dispatch(velocity);
     (Tensor::from_dispatch(parameter), velocity)
+}
+
+/// LARS: the parameter and the velocity after the step. Without momentum there is no velocity.
+pub fn lars<const D: usize>(
+    parameter: Tensor<D>,
+    gradient: Tensor<D>,
+    velocity: Option<Tensor<D>>,
+    step: Lars,
+) -> (Tensor<D>, Option<Tensor<D>>) {
+    if step.momentum == 0.0 {
+        let (parameter, gradient) = (parameter.into_dispatch(), gradient.into_dispatch());
+        let parameter = Dispatch::lars(parameter, gradient, step);
+        return (Tensor::from_dispatch(parameter), velocity);
+    }
+    let velocity = velocity.unwrap_or_else(|| parameter.zeros_like());
+    let (parameter, velocity) = Dispatch::lars_momentum(
+        parameter.into_dispatch(),
+        gradient.into_dispatch(),
+        velocity.into_dispatch(),
+        step,
+    );
+    let velocity = Tensor::from_dispatch(velocity);
+    (Tensor::from_dispatch(parameter), Some(velocity))
 }
 
 /// Adam and AdamW: the parameter and both moments after the step.
@@ -96,6 +121,19 @@ pub trait Updates: Backend {
         step: Sgd,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
+    fn lars(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        step: Lars,
+    ) -> FloatTensor<Self>;
+
+    fn lars_momentum(
+        parameter: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        velocity: FloatTensor<Self>,
+        step: Lars,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
     fn adam(
         parameter: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -128,6 +166,32 @@ macro_rules! on_host {
             ) -> (FloatTensor<Self>, FloatTensor<Self>) {
                 let gradient = Self::read(&gradient);
                 Self::change(parameter, |parameter| {
+                    Self::update(velocity, |velocity| {
+                        step.momentum(parameter, &gradient, velocity);
+                    })
+                })
+            }
+
+            fn lars(
+                parameter: FloatTensor<Self>,
+                gradient: FloatTensor<Self>,
+                step: Lars,
+            ) -> FloatTensor<Self> {
+                let gradient = Self::read(&gradient);
+                Self::update(parameter, |parameter| {
+                    step.step(parameter, &gradient).plain(parameter, &gradient);
+                })
+            }
+
+            fn lars_momentum(
+                parameter: FloatTensor<Self>,
+                gradient: FloatTensor<Self>,
+                velocity: FloatTensor<Self>,
+                step: Lars,
+            ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+                let gradient = Self::read(&gradient);
+                Self::change(parameter, |parameter| {
+                    let step = step.step(parameter, &gradient);
                     Self::update(velocity, |velocity| {
                         step.momentum(parameter, &gradient, velocity);
                     })

@@ -5,11 +5,13 @@ use rayon::prelude::*;
 
 use super::super::pointwise::SHARE;
 
-/// A step of SGD: `d = g + weight_decay·w`, `v ← momentum·v + d`, `w ← w - rate·v`; with
+/// A step of SGD: `d = scale·(g + weight_decay·w)`, `v ← momentum·v + d`, `w ← w - rate·v`; with
 /// `nesterov` `w ← w - rate·(d + momentum·v)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Sgd {
     pub rate: f32,
+    /// 1 but for LARS; a product with 1 leaves every number as it is.
+    pub scale: f32,
     pub momentum: f32,
     pub nesterov: bool,
     pub weight_decay: f32,
@@ -61,10 +63,11 @@ impl Sgd {
 
     #[inline(always)]
     fn decayed(self, w: f32, g: f32) -> f32 {
-        if self.weight_decay == 0.0 {
+        let d = if self.weight_decay == 0.0 {
             g
         } else {
             w * self.weight_decay + g
-        }
+        };
+        d * self.scale
     }
 }
