@@ -237,6 +237,50 @@ fn a_declared_model_has_the_paths_and_kinds_that_its_labels_say() {
     );
 }
 
+kiln::model! {
+    /// Every layer of Kiln's own whose parameters have a kind.
+    struct Kinds { dim: usize = 4 }
+
+    input tokens: int [6];
+    let logits = tokens -> table: embedding(10, dim) -> places: position_embedding(6)
+        -> layer: layer_norm -> rms: rms_norm -> head: linear(3);
+    output logits;
+}
+
+kiln::model! {
+    struct ImageNorms;
+
+    input image: [4, 6, 6];
+    let y = image -> batch: batch_norm -> group: group_norm(2)
+        -> instance: instance_norm(affine: true);
+    output y;
+}
+
+#[test]
+fn kinds_are_told_by_kilns_own_layers_too() {
+    let model = || KindsConfig::new().init(&device()).unwrap();
+    assert_eq!(
+        moved(model(), Target::Embedding),
+        ["table.weight", "places.weight"]
+    );
+    assert_eq!(
+        moved(model(), Target::Norm),
+        ["layer.gamma", "layer.beta", "rms.gamma"]
+    );
+    let images = ImageNormsConfig::new().init(&device()).unwrap();
+    assert_eq!(
+        moved(images, Target::Norm),
+        [
+            "batch.gamma",
+            "batch.beta",
+            "group.gamma",
+            "group.beta",
+            "instance.gamma",
+            "instance.beta",
+        ]
+    );
+}
+
 #[test]
 fn the_last_rule_that_matches_wins() {
     let device = device();
@@ -297,7 +341,8 @@ fn numbers_may_be_reckoned_from_hyper_parameters() {
     assert_eq!(
         Arithmetic::new().recipe().to_string(),
         "update sgd(momentum: 0.9, nesterov: true, weight_decay: 0.125);\n\
-         update adamw(beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: 0.01) for \"head.*\";\n\
+         update adamw(beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, weight_decay: 0.01, amsgrad: \
+         false) for \"head.*\";\n\
          clip global_norm(4);",
     );
 }
@@ -364,12 +409,14 @@ fn what_a_configuration_file_may_hold_is_checked_at_init() {
                 beta_2,
                 epsilon,
                 weight_decay,
+                amsgrad: false,
             },
             Update::AdamW {
                 beta_1,
                 beta_2,
                 epsilon,
                 weight_decay,
+                amsgrad: false,
             },
         ] {
             let rules = vec![Rule::new(update, vec![])];
@@ -420,7 +467,7 @@ fn a_pattern_that_matches_nothing_is_an_error_that_lists_the_paths() {
     assert_eq!(
         error.to_string(),
         "no parameter of the model matches \"head.*\" in `update adamw(beta_1: 0.9, beta_2: 0.999, \
-         epsilon: 1e-8, weight_decay: 0.01) for \"head.*\"`; its parameters are `weight`, `bias`",
+         epsilon: 1e-8, weight_decay: 0.01, amsgrad: false) for \"head.*\"`; its parameters are `weight`, `bias`",
     );
     // A kind is a class of parameters, which a model may have none of.
     let bare = LinearConfig::new(2, 2).with_bias(false).init(&device());
@@ -654,6 +701,7 @@ fn the_record_of_another_optimizer_is_refused() {
         beta_2: 0.999,
         epsilon: 1e-8,
         weight_decay: 0.0,
+        amsgrad: false,
     };
     let rules = vec![Rule::new(adam, vec![])];
     let mut adam = Recipe::new(rules).init(&model).unwrap();

@@ -124,6 +124,7 @@ fn adam(beta_1: f64, beta_2: f64, weight_decay: f64) -> (Recipe, ModuleOptimizer
         beta_2,
         epsilon: 1e-8,
         weight_decay,
+        amsgrad: false,
     };
     (recipe(ours), burns.init())
 }
@@ -139,6 +140,7 @@ fn adamw(beta_1: f64, beta_2: f64, weight_decay: f64) -> (Recipe, ModuleOptimize
         beta_2,
         epsilon: 1e-8,
         weight_decay,
+        amsgrad: false,
     };
     (recipe(ours), burns.init())
 }

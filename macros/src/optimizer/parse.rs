@@ -172,6 +172,7 @@ impl Target {
         if input.peek(Ident::peek_any) {
             return Ok(Target::Kind(input.call(Ident::parse_any)?));
         }
-        Err(input.error("expected `bias`, `norm`, `embedding` or a path in quotes such as \"head.*\""))
+        Err(input
+            .error("expected `bias`, `norm`, `embedding` or a path in quotes such as \"head.*\""))
     }
 }

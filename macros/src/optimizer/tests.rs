@@ -98,6 +98,7 @@ fn a_rule_that_never_wins_is_refused() {
         "update sgd(); update sgd() for \"head.out.*\"; update adam() for \"head.*\";",
         "update sgd(); update adam() for \"*\";",
         "update sgd(); update sgd() for \"a\"; update sgd() for \"*a*\";",
+        "update lars(); update sgd() for embedding; update lion() for bias, embedding;",
     ] {
         assert_mistakes(statements, &[NEVER]);
     }
@@ -121,8 +122,15 @@ fn unknown_words_are_met_with_the_nearest_known_one() {
         &["unknown update rule `sdg`; did you mean `sgd`?"],
     );
     assert_mistakes(
-        "update lars();",
-        &["unknown update rule `lars`; the update rules are: `sgd`, `adam`, `adamw`"],
+        "update newton();",
+        &[
+            "unknown update rule `newton`; the update rules are: `sgd`, `adam`, `adamw`, `adagrad`, \
+             `rmsprop`, `adafactor`, `adan`, `lamb`, `lion`, `muon`, `lars`, `sign`, `steepest`",
+        ],
+    );
+    assert_mistakes(
+        "update larz(); update steepest(norm: l3) for bias;",
+        &["unknown update rule `larz`; did you mean `lars`?", "LATER"],
     );
     assert_mistakes(
         "update sgd(); clip globl_norm(1);",
@@ -146,8 +154,8 @@ fn unknown_words_are_met_with_the_nearest_known_one() {
     assert_mistakes(
         "update sgd(); update adam() for head;",
         &[
-            "unknown kind of parameter `head`; the kinds are: `bias`, `norm`, and a path is written \
-           in quotes: \"head.*\"",
+            "unknown kind of parameter `head`; the kinds are: `bias`, `norm`, `embedding`, and a path \
+           is written in quotes: \"head.*\"",
         ],
     );
 }
@@ -342,6 +350,23 @@ fn numbers_stay_in_their_range() {
             "`weight_decay` must be at least 0 and finite, found -1",
         ),
         (
+            "update lars(trust_coefficient: 0);",
+            "`trust_coefficient` must be above 0 and finite, found 0",
+        ),
+        (
+            "update adafactor(decay_rate: 0.8);",
+            "`decay_rate` must be below 0 and finite, found 0.8",
+        ),
+        (
+            "update adafactor(epsilon_1: 1e-50);",
+            "`epsilon_1` must be above 0 and finite, found 0.00000000000000000000000000000000000000000000000001",
+        ),
+        (
+            "update muon(steps: 0);",
+            "`steps` must be a whole number of at least 1, found 0",
+        ),
+        ("update muon(steps: 2.5);", "LATER"),
+        (
             "update sgd(); clip global_norm(0);",
             "`max_norm` must be above 0 and finite, found 0",
         ),
@@ -361,6 +386,10 @@ fn nesterov_needs_momentum() {
     ] {
         assert_mistakes(statements, &[NEEDS]);
     }
+    assert_mistakes(
+        "update lars(momentum: 0, nesterov: true);",
+        &["`nesterov` needs a `momentum` above 0: write `lars(momentum: 0.9, nesterov: true)`"],
+    );
 }
 
 #[test]
@@ -383,8 +412,8 @@ fn patterns_are_paths() {
     assert_mistakes(
         "update sgd(); update adam() for 3 + 4, bias, biass,; update sgd() for bias;",
         &[
-            "expected `bias`, `norm` or a path in quotes such as \"head.*\"",
-            "expected `bias`, `norm` or a path in quotes such as \"head.*\"",
+            "expected `bias`, `norm`, `embedding` or a path in quotes such as \"head.*\"",
+            "expected `bias`, `norm`, `embedding` or a path in quotes such as \"head.*\"",
             "unknown kind of parameter `biass`; did you mean `bias`?",
         ],
     );

@@ -14,6 +14,7 @@ use super::lars::Lars;
 use super::muon::Muon;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 use super::one_pass;
+use super::rmsprop::CenteredRmsProp;
 
 impl Update {
     /// Burn's optimizer for all parameters, or `to` with this rule for the parameters of a group.
@@ -115,17 +116,31 @@ impl Update {
             Update::RmsProp {
                 alpha,
                 momentum,
-                centered,
+                centered: false,
                 epsilon,
                 weight_decay,
             } => {
                 let rule = RmsPropConfig::new()
                     .with_alpha(alpha as f32)
                     .with_momentum(momentum as f32)
-                    .with_centered(centered)
                     .with_epsilon(epsilon as f32)
                     .with_weight_decay(l2(weight_decay))
                     .build();
+                add(to, AtRate { lr, rule })
+            }
+            Update::RmsProp {
+                alpha,
+                momentum,
+                centered: true,
+                epsilon,
+                weight_decay,
+            } => {
+                let rule = CenteredRmsProp {
+                    alpha,
+                    momentum,
+                    epsilon,
+                    weight_decay,
+                };
                 add(to, AtRate { lr, rule })
             }
             Update::Adafactor {

@@ -37,6 +37,7 @@ mod muon;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod one_pass;
 mod recipe;
+mod rmsprop;
 // `macros/src/optimizer/rules.rs`, where the macro reads the same rules.
 #[allow(dead_code, reason = "some of it serves the macro alone")]
 mod shared {

@@ -32,6 +32,7 @@ choices! {
             weight_decay: f64,
             /// Whether `v̂` is the largest so far, as in AMSGrad
             /// ([Reddi et al. 2018](https://arxiv.org/abs/1904.09237)).
+            #[serde(default)]
             amsgrad: bool,
         }
         /// AdamW ([Loshchilov and Hutter 2019](https://arxiv.org/abs/1711.05101)): Adam with the
@@ -47,6 +48,7 @@ choices! {
             weight_decay: f64,
             /// Whether `v̂` is the largest so far, as in AMSGrad
             /// ([Reddi et al. 2018](https://arxiv.org/abs/1904.09237)).
+            #[serde(default)]
             amsgrad: bool,
         }
         /// AdaGrad ([Duchi, Hazan and Singer 2011](https://jmlr.org/papers/v12/duchi11a.html)):
@@ -64,8 +66,9 @@ choices! {
         /// 6e](https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf)):
         /// `d = g + weight_decay·w`, `s ← αs + (1 - α)d²`, `b ← momentum·b + d / (√s + ε)`,
         /// `w ← w - γb`. With `centered` the mean of `d` is subtracted, `s - m²` in place of `s`
-        /// with `m ← αm + (1 - α)d` ([Graves 2013](https://arxiv.org/abs/1308.0850)). The epsilon
-        /// is outside the root as in PyTorch; TensorFlow has it inside.
+        /// with `m ← αm + (1 - α)d` ([Graves 2013](https://arxiv.org/abs/1308.0850)), worked out so
+        /// that rounding does not make it negative. The epsilon is outside the root as in PyTorch;
+        /// TensorFlow has it inside.
         RmsProp = RMSPROP {
             /// In [0, 1).
             alpha: f64,
