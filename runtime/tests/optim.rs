@@ -662,7 +662,7 @@ fn two_rules() -> Recipe {
     Recipe {
         clip: Some(Clip::GlobalNorm { max_norm: 1.0 }),
         ..Recipe::new(vec![
-            Rule::new(Momentum::new().recipe().rules[0].update.clone(), vec![]),
+            Rule::new(Momentum::new().recipe().rules[0].update, vec![]),
             Rule::new(fast, vec![Target::Path("head.*".into())]),
         ])
     }

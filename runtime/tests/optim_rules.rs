@@ -61,7 +61,7 @@ impl Pair {
         let w = Pairs {
             w: param(&w, [2], dtype),
         };
-        let updater = Recipe::new(vec![Rule::new(update.clone(), vec![])])
+        let updater = Recipe::new(vec![Rule::new(*update, vec![])])
             .init(&w)
             .unwrap();
         Pair { w, updater, dtype }
@@ -438,7 +438,7 @@ fn numbers_are_the_same_where_the_kernels_do_not_reach() {
 #[test]
 fn muon_refuses_what_is_no_matrix_and_names_it() {
     let model = parameters(DType::F32);
-    let update = Muon::new().recipe().rules[0].update.clone();
+    let update = Muon::new().recipe().rules[0].update;
     let alone = Recipe::new(vec![Rule::new(update, vec![])]);
     let error = alone.init(&model).unwrap_err();
     assert_eq!(
@@ -460,7 +460,7 @@ fn steepest_descent_is_more_than_a_module_optimizer_of_burns_can_do() {
 /// falls below 0.
 #[test]
 fn centered_rmsprop_of_a_constant_gradient_stays_a_number() {
-    let update = RmsPropAll::new().recipe().rules[0].update.clone();
+    let update = RmsPropAll::new().recipe().rules[0].update;
     for dtype in types() {
         let mut pair = Pair::new([0.0, 0.0], &update, dtype);
         for _ in 0..5000 {
