@@ -6,7 +6,7 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsParams, OptimizerRecord};
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use kiln::optim::{Norm, OptimizerError, Recipe, Rule, Target, Update, Updater};
+use kiln::optim::{Norm, OptimizerError, Recipe, Rule, Target, Update, Updater, trust_ratios};
 use kiln::{optim::Optimizer, optimizer};
 
 #[derive(Module, Debug)]
@@ -318,6 +318,33 @@ fn the_vector_of_steepest_descent_is_that_of_its_rule() {
     let rules = vec![rules[0].clone(), Rule::new(sgd, vec![Target::Bias])];
     let found = stepped(rules, [0.0, 8.0], [-2.0, 0.0], DType::F32);
     assert_eq!(found, [[0.0, -1.0], [2.0, 0.0]]);
+}
+
+#[test]
+fn trust_ratios_are_those_of_the_norms() {
+    for dtype in types() {
+        let model = Parameters {
+            weight: param(&[3.0, 4.0], [1, 2], dtype),
+            bias: param(&[0.0, 2.0], [2], dtype),
+        };
+        let mut grads = GradientsParams::new();
+        let device = device().inner();
+        grads.register(model.weight.id, tensor(&[0.6, 0.8], [1, 2], dtype, &device));
+        grads.register(model.bias.id, tensor(&[0.0; 2], [2], dtype, &device));
+        let ratios = trust_ratios(&model, &grads);
+        assert_eq!(
+            ratios.to_string(),
+            "parameter        ‖w‖       ‖∇L‖   ‖w‖/‖∇L‖\n\
+             weight       5.000e0    1.000e0    5.000e0\n\
+             bias         2.000e0    0.000e0          -",
+        );
+        let json = serde_json::to_value(&ratios).unwrap();
+        assert_eq!(json["parameters"][1]["weight"], 2.0);
+        assert!(json["parameters"][1]["ratio"].is_null());
+
+        let none = trust_ratios(&model, &GradientsParams::new());
+        assert_eq!(none.parameters, []);
+    }
 }
 
 /// Declarations, and what each says.

@@ -3,8 +3,8 @@
 //! [`optimizer!`](crate::optimizer) turns a declaration into a configuration that implements
 //! [`Optimizer`]. Its [`Recipe`] is the declaration with every number filled in: plain data.
 //! [`Optimizer::init`] checks the recipe against a model and gives the [`Updater`] that steps it.
-//! The update rules are Burn's. On the processor each takes its step in one pass over a parameter,
-//! with Burn's numbers and Burn's record of its state.
+//! The update rules are Burn's where it has them. On the processor SGD, Adam and AdamW take their
+//! step in one pass over a parameter, with Burn's numbers and Burn's record of their state.
 //!
 //! ```
 //! use kiln::optim::Optimizer;
@@ -28,6 +28,61 @@
 //! );
 //! ```
 
+//! # Large batches
+//!
+//! The recipe for batches of thousands ([Goyal et al. 2017](https://arxiv.org/abs/1706.02677);
+//! [You et al. 2017](https://arxiv.org/abs/1708.03888)), to copy: a rate that grows with the batch
+//! and is warmed up, LARS for the weights, no decay and no adapting for biases and norms, and labels
+//! that are smoothed. [`trust_ratios`] shows why one rate does not serve all layers.
+//!
+//! ```
+//! use kiln::burn::optim::GradientsParams;
+//! use kiln::optim::{Optimizer, trust_ratios};
+//! use kiln::prelude::*;
+//! use kiln::schedule::{Horizon, Schedule};
+//!
+//! model! {
+//!     struct Digits { classes: usize = 10 }
+//!
+//!     input image: [1, 12, 12];
+//!     let features = image -> conv: conv2d(8, kernel: 3) -> norm: batch_norm -> relu;
+//!     let logits = features -> flatten -> head: linear(classes);
+//!     output logits;
+//!     loss cross_entropy(label_smoothing: 0.1);
+//! }
+//!
+//! optimizer! {
+//!     /// Layer-wise rates for the weights alone.
+//!     struct LargeBatch { decay: f64 = 1e-4, trust_coefficient: f64 = 0.001 }
+//!
+//!     update lars(momentum: 0.9, weight_decay: decay, trust_coefficient: trust_coefficient);
+//!     update sgd(momentum: 0.9) for bias, norm;
+//! }
+//!
+//! schedule! {
+//!     /// The rate of a batch of 256, times the batch.
+//!     struct Scaled { base: f64 = 0.1 }
+//!
+//!     peak base per 256 examples;
+//!     warmup(5 epochs, from: 0) -> cosine(to: 0);
+//! }
+//!
+//! let device = kiln::device::default_device()?.autodiff();
+//! let digits = DigitsConfig::new().init(&device)?;
+//! let mut optimizer = LargeBatch::new().init(&digits)?;
+//! let rate = Scaled::new().over(&Horizon { steps: 640, steps_per_epoch: 8, batch: 8192 })?;
+//! assert_eq!(rate.at(5 * 8), 3.2);
+//!
+//! let image = Tensor::ones([4, 1, 12, 12], &device);
+//! let labels = Tensor::<1, Int>::from_ints([3, 1, 4, 1], &device);
+//! let loss = digits.loss(digits.forward(image), labels);
+//! let gradients = GradientsParams::from_grads(loss.backward(), &digits);
+//! println!("{}", trust_ratios(&digits, &gradients));
+//! let digits = optimizer.step(rate.at(40), digits, gradients);
+//! # let _ = digits;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
 mod build;
 mod choice;
 mod clip;
@@ -47,6 +102,7 @@ mod shared {
 mod statement;
 mod steepest;
 mod target;
+mod trust_ratios;
 mod update;
 mod updater;
 
@@ -55,6 +111,7 @@ pub use error::OptimizerError;
 pub use recipe::{Recipe, Rule, Switch};
 pub use statement::{Average, Clip, Noise, Sharpness};
 pub use target::Target;
+pub use trust_ratios::{TrustRatio, TrustRatios, trust_ratios};
 pub use update::{AdjustLr, Norm, Update};
 pub use updater::Updater;
 
