@@ -43,6 +43,29 @@ impl Network {
     }
 }
 
+/// An update rule that is timed on the parameters of [`Network::ResNet20`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// With momentum and decay.
+    Sgd,
+    AdamW,
+    /// Of the weights; biases and norms as with [`Rule::Sgd`].
+    Lars,
+}
+
+impl Rule {
+    pub const ALL: [Rule; 3] = [Rule::Sgd, Rule::AdamW, Rule::Lars];
+
+    /// As in the names of the ratios.
+    pub fn name(self) -> &'static str {
+        match self {
+            Rule::Sgd => "sgd",
+            Rule::AdamW => "adamw",
+            Rule::Lars => "lars",
+        }
+    }
+}
+
 /// One thing that a contender can be asked to do again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
@@ -52,6 +75,8 @@ pub enum Case {
     Infer(Network),
     /// The update alone.
     Optimizer(Network),
+    /// The update of ResNet-20's parameters alone, by this rule.
+    OptimizerStep(Rule),
     /// One epoch of shuffled batches from images in memory.
     Loader,
     /// One epoch of the CNN at this batch, in micro-batches of [`MICRO_BATCH`].
@@ -87,8 +112,10 @@ impl Case {
         if let Some(batch) = name.strip_prefix("cnn_accumulate_") {
             return batch.parse().ok().map(Case::Accumulate);
         }
+        let rules = Rule::ALL.into_iter().map(Case::OptimizerStep);
         Case::compared()
             .into_iter()
+            .chain(rules)
             .find(|case| case.to_string() == name)
     }
 }
@@ -99,6 +126,7 @@ impl fmt::Display for Case {
             Case::Step(network) => write!(f, "{}_step", network.name()),
             Case::Infer(network) => write!(f, "{}_infer", network.name()),
             Case::Optimizer(network) => write!(f, "{}_optimizer", network.name()),
+            Case::OptimizerStep(rule) => write!(f, "optimizer_step_{}", rule.name()),
             Case::Loader => f.write_str("loader"),
             Case::Accumulate(batch) => write!(f, "cnn_accumulate_{batch}"),
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::case::{Case, Network};
+use crate::case::{Case, Network, Rule};
 
 /// One of those that are compared, each in a process of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,10 @@ impl Contender {
     pub fn takes_part(self, case: Case) -> bool {
         let network = match case {
             Case::Step(network) | Case::Infer(network) | Case::Optimizer(network) => network,
+            Case::OptimizerStep(rule) => {
+                return self == Contender::Declared
+                    || self == Contender::Burn && rule != Rule::Lars;
+            }
             Case::Loader => return [Contender::Declared, Contender::PyTorch].contains(&self),
             Case::Accumulate(_) => return self == Contender::Declared,
         };

@@ -47,6 +47,8 @@ pub struct Options {
 pub const PEAK_MEMORY: &str = "cnn_peak_memory";
 /// What `--only` knows besides the cases.
 pub const ACCUMULATE: &str = "cnn_accumulate";
+/// What `--only` knows besides the cases.
+pub const OPTIMIZER_STEP: &str = "optimizer_step";
 
 impl Options {
     /// What to do as a worker, if this is to be one.
@@ -78,7 +80,7 @@ impl Options {
         }
         let names = || {
             let cases = Case::compared().into_iter().map(|case| case.to_string());
-            cases.chain([PEAK_MEMORY, ACCUMULATE].map(str::to_owned))
+            cases.chain([PEAK_MEMORY, ACCUMULATE, OPTIMIZER_STEP].map(str::to_owned))
         };
         if !names().any(|name| self.wants(&name)) {
             let names: Vec<_> = names().collect();

@@ -1,6 +1,6 @@
 //! The ratios, by name.
 
-use crate::case::{Case, accumulated};
+use crate::case::{Case, Rule, accumulated};
 use crate::contender::Contender;
 use crate::rounds::{Entry, quartiles};
 
@@ -41,6 +41,24 @@ pub fn of_case(case: Case, entries: &[Entry]) -> Vec<Ratio> {
         .into_iter()
         .filter_map(|(name, ours, theirs)| ratio(name, entry(ours)?, entry(theirs)?));
     ratios.collect()
+}
+
+/// The update rules: declared beside Burn's own, and LARS beside SGD.
+pub fn of_rules(entries: &[Entry]) -> Vec<Ratio> {
+    let entry = |contender, rule| {
+        let case = Case::OptimizerStep(rule);
+        let mut all = entries.iter();
+        all.find(|entry| entry.contender == contender && entry.case == case)
+    };
+    let beside_burns = [Rule::Sgd, Rule::AdamW].into_iter().filter_map(|rule| {
+        let name = format!("{}_vs_burn", Case::OptimizerStep(rule));
+        let burns = entry(Contender::Burn, rule)?;
+        ratio(name, entry(Contender::Declared, rule)?, burns)
+    });
+    let [lars, sgd] = [Rule::Lars, Rule::Sgd].map(|rule| entry(Contender::Declared, rule));
+    let name = format!("{}_vs_sgd", Case::OptimizerStep(Rule::Lars));
+    let lars = lars.zip(sgd).and_then(|(lars, sgd)| ratio(name, lars, sgd));
+    beside_burns.chain(lars).collect()
 }
 
 /// The time per image at each batch, relative to that at the smallest.

@@ -4,11 +4,11 @@ use std::error::Error;
 use std::fs::File;
 use std::io::Write;
 
-use crate::case::{Case, Network, accumulated, images};
+use crate::case::{Case, Network, Rule, accumulated, images};
 use crate::contender::Contender;
 use crate::launch::Launcher;
 use crate::memory::{self, Memory};
-use crate::options::{ACCUMULATE, Options, PEAK_MEMORY};
+use crate::options::{ACCUMULATE, OPTIMIZER_STEP, Options, PEAK_MEMORY};
 use crate::process::Process;
 use crate::ratios::{self, Ratio};
 use crate::results::Results;
@@ -43,6 +43,7 @@ pub fn run(options: &Options, out: &mut impl Write) -> Result<(), Box<dyn Error>
     );
     introduce(options, &processes, &results, load, out)?;
     compare(options, &mut processes, &mut results, out)?;
+    optimizer_step(options, &mut processes, &mut results, out)?;
     check_identical(options, &mut processes, &mut results);
     accumulate(options, &launcher, &mut processes, &mut results, out)?;
     // Nobody else is at work while memory is measured.
@@ -80,8 +81,10 @@ fn start(
     for contender in Contender::ALL {
         let compared = selected(options).any(|case| contender.takes_part(case));
         let accumulates = options.wants(ACCUMULATE) && contender == Contender::Declared;
+        let steps =
+            options.wants(OPTIMIZER_STEP) && contender.takes_part(Case::OptimizerStep(Rule::Sgd));
         let remembers = options.wants(PEAK_MEMORY) && takes_part_in_memory(contender);
-        if !compared && !accumulates && !remembers {
+        if !compared && !accumulates && !steps && !remembers {
             continue;
         }
         if contender == Contender::NdArray {
@@ -186,12 +189,45 @@ fn compare(
             table::head(out, &title, &running)?;
             last_title = title;
         }
-        table::row(out, case, &running, &entries, &ratios)?;
+        let row: Vec<&Entry> = entries.iter().collect();
+        table::row(out, case, &running, &row, &ratios)?;
         results.entries.extend(entries);
         results.ratios.extend(ratios);
         results.failures.extend(failures);
         processes.retain(Process::is_alive);
     }
+    Ok(())
+}
+
+/// The update rules, all of them in turns, so that each can be compared with each.
+fn optimizer_step(
+    options: &Options,
+    processes: &mut Vec<Process>,
+    results: &mut Results,
+    out: &mut impl Write,
+) -> Result<(), Box<dyn Error>> {
+    if !options.wants(OPTIMIZER_STEP) {
+        return Ok(());
+    }
+    let running: Vec<Contender> = processes.iter().map(Process::contender).collect();
+    let pairs = Rule::ALL.into_iter().flat_map(|rule| {
+        let case = Case::OptimizerStep(rule);
+        let takers = running.iter().filter(move |taker| taker.takes_part(case));
+        takers.map(move |&taker| Entry::new(taker, case))
+    });
+    let (entries, failures) = take_turns(pairs.collect(), processes, options.rounds, options.quick);
+    let title = table::title(Case::OptimizerStep(Rule::Sgd), images(options.quick));
+    table::head(out, &title, &running)?;
+    for rule in Rule::ALL {
+        let case = Case::OptimizerStep(rule);
+        let of_case = |entry: &&Entry| entry.case == case;
+        let row: Vec<&Entry> = entries.iter().filter(of_case).collect();
+        table::row(out, case, &running, &row, &[])?;
+    }
+    results.ratios.extend(ratios::of_rules(&entries));
+    results.entries.extend(entries);
+    results.failures.extend(failures);
+    processes.retain(Process::is_alive);
     Ok(())
 }
 

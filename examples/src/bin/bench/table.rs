@@ -24,6 +24,7 @@ pub fn title(case: Case, images: usize) -> String {
         Case::Step(_) => "training step, ms: forward, cross entropy, backward, update".into(),
         Case::Infer(_) => "inference, ms: forward without gradients".into(),
         Case::Optimizer(_) => "the optimizer's update alone, ms".into(),
+        Case::OptimizerStep(_) => "the update of ResNet-20's parameters by a rule, ms".into(),
         Case::Loader => format!("loader, ms: an epoch of {images} shuffled images"),
         Case::Accumulate(_) => "the CNN's training in micro-batches of 32".into(),
     }
@@ -34,17 +35,18 @@ pub fn row(
     out: &mut impl Write,
     case: Case,
     contenders: &[Contender],
-    entries: &[Entry],
+    entries: &[&Entry],
     ratios: &[Ratio],
 ) -> io::Result<()> {
     let label = match case {
         Case::Step(network) | Case::Infer(network) | Case::Optimizer(network) => network.name(),
+        Case::OptimizerStep(rule) => rule.name(),
         Case::Loader | Case::Accumulate(_) => "images",
     };
     write!(out, "{label:13}")?;
     for &contender in contenders {
         let entry = entries.iter().find(|entry| entry.contender == contender);
-        match entry.and_then(Entry::milliseconds) {
+        match entry.and_then(|entry| entry.milliseconds()) {
             Some(milliseconds) => write!(out, "{milliseconds:10.3}")?,
             None => write!(out, "{:>10}", "-")?,
         }

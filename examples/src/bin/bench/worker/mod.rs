@@ -16,7 +16,7 @@ use kiln::device::{self, default_device};
 use serde_json::{Value, json};
 
 use self::networks::Order;
-use crate::case::Case;
+use crate::case::{Case, Network};
 use crate::contender::Contender;
 
 /// Runs a case once and gives the milliseconds that count.
@@ -106,6 +106,7 @@ fn prepare(work: Work, case: Case) -> Result<Repetition, Box<dyn Error>> {
     let network = match case {
         Case::Loader => return data::loader(work, &device),
         Case::Accumulate(batch) => return data::accumulate(work, batch, &device),
+        Case::OptimizerStep(_) => Network::ResNet20,
         Case::Step(network) | Case::Infer(network) | Case::Optimizer(network) => network,
     };
     let order = Order {

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use kiln::burn::nn::loss::CrossEntropyLossConfig;
+use kiln::burn::optim::decay::WeightDecayConfig;
 use kiln::burn::optim::momentum::MomentumConfig;
 use kiln::burn::optim::{AdamWConfig, SgdConfig};
 use kiln::burn::tensor::Distribution;
@@ -13,7 +14,7 @@ use kiln_models::{CnnConfig, MlpConfig};
 
 use super::Repetition;
 use super::training::{Subject, Update};
-use crate::case::{Case, Network};
+use crate::case::{Case, Network, Rule};
 
 optimizer! {
     /// For images.
@@ -25,6 +26,19 @@ optimizer! {
     /// For the transformer.
     pub struct Adaptive;
     update adamw;
+}
+
+optimizer! {
+    /// As ResNets are trained.
+    pub struct Decayed;
+    update sgd(momentum: 0.9, weight_decay: 1e-4);
+}
+
+optimizer! {
+    /// As ResNets are trained with large batches.
+    pub struct Layerwise;
+    update lars(momentum: 0.9, weight_decay: 1e-4);
+    update sgd(momentum: 0.9, weight_decay: 1e-4) for bias, norm;
 }
 
 /// The learning rate of every contender.
@@ -64,7 +78,7 @@ fn of_config<C: ModelConfig + 'static>(
     rows: fn(<C::Model as Model>::Output) -> Tensor<2>,
 ) -> Prepared {
     let model = config.init(&order.device)?;
-    let update = kilns_update(order.network, &model)?;
+    let update = kilns_update(order, &model)?;
     let subject = Subject {
         model,
         input,
@@ -100,7 +114,7 @@ fn with_kilns_tools<M: Module + 'static, I: Clone + 'static>(
     forward: fn(&M, I) -> Tensor<2>,
     input: I,
 ) -> Prepared {
-    let update = kilns_update(order.network, &model)?;
+    let update = kilns_update(order, &model)?;
     let subject = Subject {
         model,
         input,
@@ -111,9 +125,13 @@ fn with_kilns_tools<M: Module + 'static, I: Clone + 'static>(
     subject.prepare(order.case, update)
 }
 
-fn kilns_update<M: Module>(network: Network, model: &M) -> Result<Update<M>, Box<dyn Error>> {
-    let mut updater = match network {
-        Network::Transformer => Adaptive::new().init(model)?,
+fn kilns_update<M: Module>(order: &Order, model: &M) -> Result<Update<M>, Box<dyn Error>> {
+    let mut updater = match (order.case, order.network) {
+        (Case::OptimizerStep(Rule::Sgd), _) => Decayed::new().init(model)?,
+        (Case::OptimizerStep(Rule::Lars), _) => Layerwise::new().init(model)?,
+        (Case::OptimizerStep(Rule::AdamW), _) | (_, Network::Transformer) => {
+            Adaptive::new().init(model)?
+        }
         _ => Momentum::new().init(model)?,
     };
     Ok(Box::new(move |model, gradients| {
@@ -156,22 +174,25 @@ fn with_burns_tools<M: Module + 'static, I: Clone + 'static>(
             loss.forward(scores, labels)
         },
     };
-    subject.prepare(order.case, burns_update(order.network))
+    subject.prepare(order.case, burns_update(order))
 }
 
 /// Burn's optimizers, with PyTorch's numbers.
-fn burns_update<M: Module>(network: Network) -> Update<M> {
-    let mut optimizer = match network {
-        Network::Transformer => AdamWConfig::new()
+fn burns_update<M: Module>(order: &Order) -> Update<M> {
+    let momentum = MomentumConfig::new().with_momentum(0.9).with_dampening(0.0);
+    let sgd = SgdConfig::new().with_momentum(Some(momentum));
+    let mut optimizer = match (order.case, order.network) {
+        (Case::OptimizerStep(Rule::Sgd), _) => {
+            let decay = WeightDecayConfig::new(1e-4);
+            sgd.with_weight_decay(Some(decay)).init()
+        }
+        (Case::OptimizerStep(Rule::AdamW), _) | (_, Network::Transformer) => AdamWConfig::new()
             .with_beta_1(0.9)
             .with_beta_2(0.999)
             .with_epsilon(1e-8)
             .with_weight_decay(0.01)
             .init(),
-        _ => {
-            let momentum = MomentumConfig::new().with_momentum(0.9).with_dampening(0.0);
-            SgdConfig::new().with_momentum(Some(momentum)).init()
-        }
+        _ => sgd.init(),
     };
     Box::new(move |model, gradients| optimizer.step(RATE, model, gradients))
 }

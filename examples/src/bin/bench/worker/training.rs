@@ -31,7 +31,7 @@ impl<M: Module + 'static, I: Clone + 'static> Subject<M, I> {
         match case {
             Case::Step(_) => Ok(self.step(update)),
             Case::Infer(_) => Ok(self.infer()),
-            Case::Optimizer(_) => Ok(self.optimizer(update)),
+            Case::Optimizer(_) | Case::OptimizerStep(_) => Ok(self.optimizer(update)),
             Case::Loader | Case::Accumulate(_) => Err(format!("{case} is of no network").into()),
         }
     }
