@@ -11,7 +11,8 @@ use burn::nn::{
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 use kiln::optim::{
-    Clip, Optimizer, OptimizerError, Recipe, Rule, Target, Update, clip_global_norm, global_norm,
+    Clip, Optimizer, OptimizerError, Recipe, Rule, Target, Update, UpdaterRecord, clip_global_norm,
+    global_norm,
 };
 use kiln::optimizer;
 
@@ -683,7 +684,7 @@ fn a_run_resumed_from_records_goes_on_as_if_it_had_not_stopped() {
     // A fresh model has identities of its own; loading the record gives it the saved ones.
     let fresh = norms(&device);
     let resumed = two_rules().init(&fresh).unwrap();
-    let record = burn::optim::OptimizerRecord::from_bytes(saved.1).unwrap();
+    let record = UpdaterRecord::from_bytes(saved.1).unwrap();
     let mut resumed = resumed.load_record(record).unwrap();
     let fresh = fresh.load_record(saved.0);
 

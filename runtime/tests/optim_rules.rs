@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{GradientsParams, OptimizerRecord};
+use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use kiln::optim::{Norm, OptimizerError, Recipe, Rule, Target, Update, Updater, trust_ratios};
+use kiln::optim::{
+    Norm, OptimizerError, Recipe, Rule, Target, Update, Updater, UpdaterRecord, trust_ratios,
+};
 use kiln::{optim::Optimizer, optimizer};
 
 #[derive(Module, Debug)]
@@ -426,7 +428,7 @@ fn the_state_of_every_rule_survives_a_checkpoint_to_the_bit() {
             model = updater.step(0.1, model, grads);
         }
         let saved = updater.to_record().into_bytes().unwrap();
-        let record = OptimizerRecord::from_bytes(saved).unwrap();
+        let record = UpdaterRecord::from_bytes(saved).unwrap();
         let mut resumed = recipe.init(&model).unwrap().load_record(record).unwrap();
         let mut other = model.clone();
         for step in 3..6 {

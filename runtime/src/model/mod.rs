@@ -26,6 +26,7 @@ pub use size::Size;
 pub(crate) use size::shown;
 pub use step::LossOutput;
 pub use store::StoreError;
+pub(crate) use store::checksum;
 #[doc(hidden)]
 pub use summary::Node;
 pub use summary::{LayerSummary, Summary};

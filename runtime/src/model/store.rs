@@ -98,7 +98,7 @@ pub(super) fn save<M: Model>(model: &M, path: &Path) -> Result<(), StoreError> {
     let tensors = Reader::from_bytes(bytes).and_then(Reader::into_tensors);
     let tensors = tensors.map_err(|error| failed(&error))?;
     let config = burn::config::config_to_json(model.config());
-    let checksum = checksum(name::<M>(), &config, &tensors).map_err(|error| failed(&error))?;
+    let checksum = checksum([name::<M>(), &config], &tensors).map_err(|error| failed(&error))?;
     Writer::new(tensors)
         .with_metadata(MODEL, name::<M>())
         .with_metadata(CONFIG, &config)
@@ -139,7 +139,7 @@ pub(super) fn load<M: Model>(path: &Path, device: &Device) -> Result<M, StoreErr
     let tensors = reader
         .into_tensors()
         .map_err(|error| unread(error.to_string()))?;
-    let actual = checksum(found, config, &tensors).map_err(|error| unread(error.to_string()))?;
+    let actual = checksum([found, config], &tensors).map_err(|error| unread(error.to_string()))?;
     if *sum != actual {
         return Err(unread(format!(
             "it is damaged, its checksum is {actual} instead of {sum}"
@@ -185,11 +185,10 @@ pub(super) fn load<M: Model>(path: &Path, device: &Device) -> Result<M, StoreErr
         })
 }
 
-/// CRC-32 of everything that makes the model: its name, its configuration, and the name, type,
-/// shape, identity and bytes of every tensor.
-fn checksum(
-    model: &str,
-    config: &str,
+/// CRC-32 of everything that is stored: texts, for a model its name and its configuration, and the
+/// name, type, shape, identity and bytes of every tensor.
+pub(crate) fn checksum(
+    texts: [&str; 2],
     tensors: &[burn_pack::Tensor],
 ) -> Result<String, burn_pack::Error> {
     let mut crc = Hasher::new();
@@ -198,8 +197,9 @@ fn checksum(
         crc.update(&(text.len() as u64).to_le_bytes());
         crc.update(text.as_bytes());
     };
-    text(&mut crc, model);
-    text(&mut crc, config);
+    for part in texts {
+        text(&mut crc, part);
+    }
     for tensor in tensors {
         let described = (tensor.dtype, tensor.shape.as_slice(), tensor.param_id);
         text(&mut crc, &tensor.name);

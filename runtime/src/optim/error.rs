@@ -45,9 +45,27 @@ pub enum OptimizerError {
         problem: String,
     },
 
+    /// Averages that exclude each other.
+    #[error(
+        "the recipe averages the weights in two ways; keep at most one `lookahead` and one of \
+         `ema` and `swa`"
+    )]
+    Averages,
+
+    /// A time, where nobody says how long training is.
+    #[error(
+        "`{statement}` depends on how long training is; use `over(&model, &horizon)` in place of \
+         `init(&model)`, or a `Trainer`, which does"
+    )]
+    NoHorizon {
+        /// The statement.
+        statement: String,
+    },
+
     /// The first rule is missing or serves some parameters only.
     #[error(
-        "the first rule must hold for all parameters, found {found}; begin with a rule without `for`"
+        "the first rule must hold for all parameters, and so must the first one from the moment of \
+         a `switch` on, found {found}; begin with a rule without `for`"
     )]
     NoDefault {
         /// What stands there.
@@ -107,11 +125,25 @@ pub enum OptimizerError {
     /// Something that a `ModuleOptimizer` of Burn's cannot do.
     #[error(
         "`{statement}` cannot be said to Burn's `ModuleOptimizer`, which sees one gradient at a \
-         time; use `init`, or leave the statement out"
+         time and keeps no other weights; use `init`, or leave the statement out"
     )]
     NotInBurn {
         /// The statement.
         statement: String,
+    },
+
+    /// Bytes that are not, or no longer, a record.
+    #[error("these bytes are no whole record of an optimizer: {reason}")]
+    Damaged {
+        /// Why.
+        reason: String,
+    },
+
+    /// A record of another model, or of other averages.
+    #[error("the record is none of this optimizer's: {reason}; load it into the one that wrote it")]
+    Foreign {
+        /// What was expected, and what was found.
+        reason: String,
     },
 
     /// A record that another optimizer wrote.

@@ -83,15 +83,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod average;
 mod build;
 mod choice;
 mod clip;
 mod error;
 mod lars;
 mod muon;
+mod noise;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod one_pass;
 mod recipe;
+mod record;
 mod rmsprop;
 // `macros/src/optimizer/rules.rs`, where the macro reads the same rules.
 #[allow(dead_code, reason = "some of it serves the macro alone")]
@@ -99,6 +102,8 @@ mod shared {
     kiln_macros::__optimizer_rules!();
     pub use rules::*;
 }
+mod sharpness;
+mod stage;
 mod statement;
 mod steepest;
 mod target;
@@ -109,6 +114,7 @@ mod updater;
 pub use clip::{clip_global_norm, global_norm};
 pub use error::OptimizerError;
 pub use recipe::{Recipe, Rule, Switch};
+pub use record::UpdaterRecord;
 pub use statement::{Average, Clip, Noise, Sharpness};
 pub use target::Target;
 pub use trust_ratios::{TrustRatio, TrustRatios, trust_ratios};
@@ -147,6 +153,8 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 
+use crate::schedule::Horizon;
+
 /// A declared optimizer: the configuration that [`optimizer!`](crate::optimizer) writes.
 pub trait Optimizer: Config + Clone + Send + Sync + 'static {
     /// The declaration with the values of the hyper-parameters filled in.
@@ -158,8 +166,42 @@ pub trait Optimizer: Config + Clone + Send + Sync + 'static {
     ///
     /// A number out of its range, a path pattern that matches no parameter, and trainable
     /// parameters that are tied (one identity at two paths, see [`OptimizerError::Tied`]).
+    /// [`OptimizerError::NoHorizon`] where the declaration holds a time, in `switch at` or in
+    /// `average swa`: [`over`](Self::over) is for these.
     fn init<M: Module>(&self, model: &M) -> Result<Updater, OptimizerError> {
         self.recipe().init(model)
+    }
+
+    /// The optimizer of `model` over a training of that length, which turns times into steps. A
+    /// fraction of a step is the whole step after it.
+    ///
+    /// ```
+    /// use kiln::burn::nn::LinearConfig;
+    /// use kiln::optim::Optimizer;
+    /// use kiln::prelude::*;
+    /// use kiln::schedule::Horizon;
+    ///
+    /// optimizer! {
+    ///     /// Adam, and SGD with ten times its rate in the last fifth.
+    ///     struct Settle;
+    ///     update adam();
+    ///     switch at 80 % to sgd(momentum: 0.9, lr: 10x);
+    /// }
+    ///
+    /// let model = LinearConfig::new(3, 1).init(&default_device()?);
+    /// let horizon = Horizon { steps: 1000, steps_per_epoch: 100, batch: 64 };
+    /// assert!(Settle::new().over(&model, &horizon).is_ok());
+    /// let error = Settle::new().init(&model).unwrap_err();
+    /// assert!(error.to_string().contains("how long training is"));
+    /// # Ok::<(), kiln::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`init`](Self::init) but `NoHorizon`, and [`OptimizerError::Time`] for moments that
+    /// do not rise or that training does not reach.
+    fn over<M: Module>(&self, model: &M, horizon: &Horizon) -> Result<Updater, OptimizerError> {
+        self.recipe().over(model, horizon)
     }
 
     /// The same as an optimizer of Burn's, for Burn's own `Learner`.
@@ -167,8 +209,8 @@ pub trait Optimizer: Config + Clone + Send + Sync + 'static {
     /// # Errors
     ///
     /// Those of [`init`](Self::init), and [`OptimizerError::NotInBurn`] where the declaration
-    /// holds what a `ModuleOptimizer` cannot do: it sees one gradient at a time, so it cannot
-    /// clip by the norm of all of them.
+    /// holds what a `ModuleOptimizer` cannot do: it sees one gradient at a time and keeps no other
+    /// weights, so it knows nothing but `update`.
     fn module_optimizer<M: Module>(&self, model: &M) -> Result<ModuleOptimizer, OptimizerError> {
         self.recipe().module_optimizer(model)
     }

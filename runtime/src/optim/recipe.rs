@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use burn::module::{Module, ParamGroup};
+use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use serde::{Deserialize, Serialize};
 
-use super::target::{self, Parameter, Target};
+use super::average::Moments;
+use super::stage::Stage;
+use super::target::Target;
 use super::update::Update;
 use super::{Average, Clip, Noise, OptimizerError, Sharpness, Updater, choice, shared, steepest};
-use crate::schedule::Time;
+use crate::schedule::{Horizon, Time};
 
 /// An optimizer declaration with every number filled in.
 ///
@@ -79,7 +81,9 @@ impl Recipe {
     ///
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), OptimizerError> {
-        check_rules(&self.rules.iter().collect::<Vec<_>>())?;
+        for (_, rules) in self.stages() {
+            check_rules(&rules)?;
+        }
         if let Some(clip) = &self.clip {
             choice::check(clip, &format!("clip {clip}"))?;
         }
@@ -93,12 +97,27 @@ impl Recipe {
             choice::check(average, &format!("average {average}"))?;
         }
         for switch in &self.switches {
-            let statement = switch.to_string();
-            let refused = |problem| OptimizerError::Time { statement, problem };
+            let refused = |problem| switch.refused(problem);
             switch.at.check("at").map_err(refused)?;
-            switch.rule.check(&switch.to_string())?;
+        }
+        let lookahead = |average: &&Average| matches!(average, Average::Lookahead { .. });
+        let lookaheads = self.average.iter().filter(lookahead).count();
+        if lookaheads > 1 || self.average.len() > lookaheads + 1 {
+            return Err(OptimizerError::Averages);
         }
         Ok(())
+    }
+
+    /// The rules of the beginning, and those of each moment of `switches` with the first statement
+    /// of that moment.
+    fn stages(&self) -> Vec<(Option<&Switch>, Vec<Rule>)> {
+        let later = self.switches.chunk_by(|a, b| a.at == b.at);
+        let later = later.map(|switches| {
+            let rules = switches.iter().map(|switch| switch.rule.clone());
+            (switches.first(), rules.collect())
+        });
+        let first = (None, self.rules.clone());
+        std::iter::once(first).chain(later).collect()
     }
 
     /// As [`Optimizer::init`](super::Optimizer::init).
@@ -107,7 +126,47 @@ impl Recipe {
     ///
     /// As there.
     pub fn init<M: Module>(&self, model: &M) -> Result<Updater, OptimizerError> {
-        Ok(Updater::new(self.clone(), self.rules_for(model)?))
+        let means = self.average.iter();
+        let means = means.filter(|average| matches!(average, Average::Swa { .. }));
+        let means = means.map(|average| format!("average {average}"));
+        let mut timed = means.chain(self.switches.iter().map(Switch::to_string));
+        if let Some(statement) = timed.next() {
+            return Err(OptimizerError::NoHorizon { statement });
+        }
+        let unused = Horizon {
+            steps: 0,
+            steps_per_epoch: 0,
+            batch: 0,
+        };
+        self.over(model, &unused)
+    }
+
+    /// As [`Optimizer::over`](super::Optimizer::over).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn over<M: Module>(&self, model: &M, horizon: &Horizon) -> Result<Updater, OptimizerError> {
+        self.check()?;
+        let mut stages: Vec<Stage> = Vec::new();
+        for (switch, rules) in self.stages() {
+            let start = match (switch, stages.last()) {
+                (Some(switch), Some(before)) => switch.step(before.start, horizon)?,
+                _ => 0,
+            };
+            stages.push(Stage::new(start, rules, model)?);
+        }
+        let mut moments = None;
+        for average in &self.average {
+            if let Average::Swa { from, every } = average {
+                let found = Moments::new(*from, *every, horizon);
+                moments = Some(found.map_err(|problem| OptimizerError::Time {
+                    statement: format!("average {average}"),
+                    problem,
+                })?);
+            }
+        }
+        Ok(Updater::new(self.clone(), stages, moments, model))
     }
 
     /// As [`Optimizer::module_optimizer`](super::Optimizer::module_optimizer).
@@ -119,74 +178,27 @@ impl Recipe {
         &self,
         model: &M,
     ) -> Result<ModuleOptimizer, OptimizerError> {
-        if let Some(clip) = &self.clip {
-            return Err(OptimizerError::NotInBurn {
-                statement: format!("clip {clip}"),
-            });
+        let clip = self.clip.iter().map(|clip| format!("clip {clip}"));
+        let noise = self.noise.iter().map(|noise| format!("noise {noise}"));
+        let sharpness = self.sharpness.iter().map(|way| format!("sharpness {way}"));
+        let average = self.average.iter().map(|kind| format!("average {kind}"));
+        let switches = self.switches.iter().map(Switch::to_string);
+        let beside = clip.chain(noise).chain(sharpness);
+        if let Some(statement) = beside.chain(average).chain(switches).next() {
+            return Err(OptimizerError::NotInBurn { statement });
         }
         if let Some(rule) = self.rules.iter().find(|rule| steepest::is(rule)) {
             return Err(OptimizerError::NotInBurn {
                 statement: rule.to_string(),
             });
         }
-        self.rules_for(model)
+        check_rules(&self.rules)?;
+        Ok(Stage::new(0, self.rules.clone(), model)?.optimizer)
     }
-
-    /// One group of Burn's a rule. Groups go by path rather than by identity: loading a record
-    /// into the model gives its parameters the identities that they had when it was saved.
-    fn rules_for<M: Module>(&self, model: &M) -> Result<ModuleOptimizer, OptimizerError> {
-        self.check()?;
-        let parameters = target::parameters(model);
-        target::refuse_tied(&parameters)?;
-        refuse_other_ranks(&self.rules, &parameters)?;
-        let first = &self.rules[0];
-        let mut optimizer = first.update.build(first.lr, None);
-        for rule in &self.rules[1..] {
-            for target in &rule.targets {
-                if let Target::Path(pattern) = target
-                    && !parameters.iter().any(|parameter| target.matches(parameter))
-                {
-                    return Err(OptimizerError::Unmatched {
-                        pattern: pattern.clone(),
-                        statement: rule.to_string(),
-                        paths: target::listed(&parameters),
-                    });
-                }
-            }
-            let matched = parameters
-                .iter()
-                .filter(|parameter| rule.targets.iter().any(|target| target.matches(parameter)));
-            let paths: Vec<String> = matched.map(|parameter| parameter.path.clone()).collect();
-            let group = ParamGroup::from_paths(paths);
-            optimizer = rule.update.build(rule.lr, Some((optimizer, group)));
-        }
-        Ok(optimizer)
-    }
-}
-
-/// Muon is a rule for matrices.
-fn refuse_other_ranks(rules: &[Rule], parameters: &[Parameter]) -> Result<(), OptimizerError> {
-    for (at, rule) in rules.iter().enumerate() {
-        if !matches!(rule.update, Update::Muon { .. }) {
-            continue;
-        }
-        let moved = |parameter: &&Parameter| {
-            parameter.trainable && target::winner(rules, parameter) == Some(at)
-        };
-        let moved = parameters.iter().filter(moved);
-        let others: Vec<&Parameter> = moved.filter(|parameter| parameter.rank != 2).collect();
-        if !others.is_empty() {
-            return Err(OptimizerError::NotMatrices {
-                statement: rule.to_string(),
-                paths: target::listed(others),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Whether each number is in its range, and each rule can win.
-fn check_rules(rules: &[&Rule]) -> Result<(), OptimizerError> {
+fn check_rules(rules: &[Rule]) -> Result<(), OptimizerError> {
     match rules.first() {
         Some(rule) if rule.targets.is_empty() => {}
         found => {
@@ -241,6 +253,33 @@ impl Rule {
             write!(f, "{}{target}", if i == 0 { " for " } else { ", " })?;
         }
         Ok(())
+    }
+}
+
+impl Switch {
+    /// The step before which these rules take over, counted from 0, if it is after `before`.
+    fn step(&self, before: u64, horizon: &Horizon) -> Result<u64, OptimizerError> {
+        let start = self.at.steps(horizon).ceil() as u64;
+        if start <= before {
+            return Err(self.refused(format!(
+                "`at` must be later than the rules before it, which hold from step {before} on, \
+                 found step {start}",
+            )));
+        }
+        if start >= horizon.steps {
+            let steps = horizon.steps;
+            return Err(self.refused(format!(
+                "`at` must lie before the end of training after {steps} steps, found step {start}",
+            )));
+        }
+        Ok(start)
+    }
+
+    fn refused(&self, problem: String) -> OptimizerError {
+        OptimizerError::Time {
+            statement: self.to_string(),
+            problem,
+        }
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) struct Parameter {
     pub id: ParamId,
     pub rank: usize,
     pub trainable: bool,
-    norm: bool,
+    pub norm: bool,
     embedding: bool,
 }
 

@@ -1,6 +1,7 @@
-//! The trainer: micro-batches, mean gradient, clip, update; epoch by epoch, the same bits every
+//! The trainer: micro-batches, mean gradient, update, averages; epoch by epoch, the same bits every
 //! time.
 
+mod batch_norm;
 mod error;
 mod evaluate;
 mod progress;
@@ -15,20 +16,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{DataError, Loader, Sampler, Source, SplitMix64};
 use crate::model::{Model, ModelConfig};
-use crate::optim::{Optimizer, Updater};
+use crate::optim::{Average, Optimizer, Updater};
 use crate::schedule::{Horizon, Rate, Schedule};
 
+pub use batch_norm::update_batch_norm;
 pub use error::{TrainError, TrainFailure};
 pub use evaluate::{Evaluation, evaluate};
 use progress::Progress;
-use step::{Losses, gradient};
+use step::{Feed, Losses};
 
 /// Trains a declared model with a declared optimizer and a declared schedule.
 ///
-/// A step is: micro-batches, their mean gradient, the optimizer's clip, its update. The order of
-/// the examples is a pure function of the seed and the epoch, and the random numbers of a step,
-/// dropout's for one, are drawn from (seed, step): on a CPU device two runs of one program give
-/// the same bits, whatever the number of workers.
+/// A step is, as far as the [optimizer](crate::optimizer) declares it:
+///
+/// 1. the mean gradient over the micro-batches;
+/// 2. `sharpness`: the worst point near by, and the mean gradient there, over the same
+///    micro-batches with the same random numbers, so that dropout leaves out the same units (in
+///    davda54's SAM each pass draws its own). These batches stay on the device for the step;
+/// 3. `clip`, then `noise`, on that gradient;
+/// 4. the update rule of each parameter;
+/// 5. `average lookahead`, then `ema` or `swa`.
+///
+/// The loss of a step is that of its first pass, before its update. So are the running statistics
+/// of `batch_norm`: a second pass moves none.
+///
+/// The order of the examples is a pure function of the seed and the epoch, and the random numbers
+/// of a step, dropout's for one, are drawn from (seed, step): on a CPU device two runs of one
+/// program give the same bits, whatever the number of workers.
 ///
 /// ```
 /// use kiln::prelude::*;
@@ -83,8 +97,11 @@ pub struct Trainer<'a, M, O, S> {
 /// A trained model and how it came to be.
 #[derive(Debug)]
 pub struct Trained<M> {
-    /// The model, ready for inference; `train()` takes it back to training.
+    /// The model, ready for inference; `train()` takes it back to training. Where the optimizer
+    /// declares `average ema` or `average swa` this is the average.
     pub model: M,
+    /// The weights where the optimizer stood, if `model` is an average of them.
+    pub last: Option<M>,
     /// One record per epoch.
     pub history: Vec<EpochRecord>,
     /// The number of optimizer steps.
@@ -124,7 +141,7 @@ struct Log {
 }
 
 impl Log {
-    fn trained<M>(self, model: M) -> Trained<M> {
+    fn trained<M>(self, model: M, last: Option<M>) -> Trained<M> {
         let Log {
             history,
             steps,
@@ -132,6 +149,7 @@ impl Log {
         } = self;
         Trained {
             model,
+            last,
             history,
             steps,
             seconds,
@@ -141,7 +159,7 @@ impl Log {
     fn stopped<M>(self, error: impl Into<TrainError>, model: M) -> TrainFailure<M> {
         TrainFailure {
             error: error.into(),
-            trained: Box::new(self.trained(model)),
+            trained: Box::new(self.trained(model, None)),
         }
     }
 }
@@ -198,7 +216,10 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         self
     }
 
-    /// Measures loss and accuracy on `source` after every epoch.
+    /// Measures loss and accuracy on `source` after every epoch: those of the model that training
+    /// would return at that moment, so those of the average where the optimizer declares one. For
+    /// `average swa` on a model with `batch_norm` that takes a pass over the training set each time
+    /// ([`update_batch_norm`]).
     pub fn validate(mut self, source: &'a dyn Source) -> Self {
         self.validation = Some(source);
         self
@@ -223,18 +244,20 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     /// the weights were no longer finite by then.
     pub fn fit(self, source: impl Source + 'static) -> Result<Trained<M>, TrainFailure<M>> {
         let mut log = Log::default();
+        let source: Arc<dyn Source> = Arc::new(source);
         let Session {
             device,
             loader,
             steps_per_epoch,
             rate,
             mut updater,
-        } = match self.prepare(Arc::new(source)) {
+        } = match self.prepare(source.clone()) {
             Ok(session) => session,
             Err(error) => return Err(log.stopped(error, self.model)),
         };
         let mut progress = Progress::new(self.quiet, self.epochs, steps_per_epoch);
         let mut model = self.model.train();
+        let mut average = None;
         for epoch in 1..=self.epochs {
             let start = Instant::now();
             // Its weights are finite: what a failure gives back if those of the step before are not.
@@ -247,15 +270,24 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             progress.epoch(epoch);
             for step in 1..=steps_per_epoch {
                 let lr = rate.at(log.steps);
-                device.seed(mix(self.seed, log.steps));
                 // A pass moves the running statistics of batch norm, and one that fails moves
                 // them to where no model can be.
                 let before = model.valid();
-                let pass = gradient(&model, &mut batches, self.micro_batches, &losses, &device);
+                let mut feed = Feed {
+                    batches: &mut batches,
+                    pieces: self.micro_batches,
+                    device: &device,
+                    at_once: losses.at_once(),
+                };
+                let pass = feed.gradient(&model, &updater, mix(self.seed, log.steps));
                 match pass.and_then(|pass| losses.push(&model, step, lr, pass)) {
                     Ok(gradient) => {
                         // The update may work in place once nobody else holds the parameters.
                         drop(before);
+                        if updater.recipe().noise.is_some() {
+                            // From the step alone, whatever its passes drew.
+                            device.seed(mix(!self.seed, log.steps));
+                        }
                         model = updater.step(lr, model, gradient);
                     }
                     Err(error) => {
@@ -273,10 +305,22 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             if let Some(parameter) = non_finite_parameter(&trained) {
                 return Err(log.stopped(TrainError::Diverged { epoch, parameter }, sound));
             }
-            let validation = self
-                .validation
-                .map(|s| evaluate(&trained, s, EVALUATION_BATCH));
-            let validation = match validation.transpose() {
+            let averaged = if epoch == self.epochs || self.validation.is_some() {
+                device.seed(mix(self.seed, log.steps));
+                averaged(&updater, &model, &source, self.batch / self.micro_batches)
+            } else {
+                Ok(None)
+            };
+            let measured = match averaged {
+                Ok(averaged) => {
+                    average = averaged;
+                    let returned = average.as_ref().unwrap_or(&trained);
+                    let measure = |s| evaluate(returned, s, EVALUATION_BATCH);
+                    self.validation.map(measure).transpose()
+                }
+                Err(error) => Err(error),
+            };
+            let validation = match measured {
                 Ok(validation) => validation,
                 Err(error) => return Err(log.stopped(error, trained)),
             };
@@ -291,7 +335,10 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             progress.finished(&record);
             log.history.push(record);
         }
-        Ok(log.trained(model.valid()))
+        Ok(match average {
+            Some(average) => log.trained(average, Some(model.valid())),
+            None => log.trained(model.valid(), None),
+        })
     }
 
     /// Everything that can be wrong before the first step.
@@ -334,9 +381,26 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             loader: Loader::new(source, sampler, self.workers)?,
             steps_per_epoch,
             rate: self.schedule.over(&horizon)?,
-            updater: self.optimizer.init(&self.model)?,
+            updater: self.optimizer.over(&self.model, &horizon)?,
         })
     }
+}
+
+/// The average that `updater` keeps of `model`, with running statistics of its own.
+fn averaged<M: Model>(
+    updater: &Updater,
+    model: &M,
+    source: &dyn Source,
+    batch: usize,
+) -> Result<Option<M>, TrainError> {
+    let Some(average) = updater.averaged(model) else {
+        return Ok(None);
+    };
+    let mut kinds = updater.recipe().average.iter();
+    if kinds.any(|kind| matches!(kind, Average::Swa { .. })) {
+        return update_batch_norm(&average, source, batch).map(Some);
+    }
+    Ok(Some(average))
 }
 
 /// How many examples are measured at a time.

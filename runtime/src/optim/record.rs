@@ -1,0 +1,144 @@
+//! The state of an optimizer for a checkpoint: plain data, and bytes in Burn's format.
+
+use std::fmt;
+
+use burn::optim::OptimizerRecord;
+use burn::tensor::{Bytes, DType, TensorData};
+use burn_pack::{Reader, Scalar, Tensor, Writer};
+
+use super::OptimizerError;
+use crate::model::checksum;
+
+/// The whole state of an [`Updater`](super::Updater).
+pub struct UpdaterRecord {
+    /// The steps so far.
+    pub steps: u64,
+    /// How many weights went into `mean`.
+    pub count: u64,
+    /// What the update rules remember.
+    pub rules: OptimizerRecord,
+    /// The slow weights of `lookahead`, each flattened, in the order of the model.
+    pub slow: Option<Vec<TensorData>>,
+    /// The average of `ema` or `swa`, likewise.
+    pub mean: Option<Vec<TensorData>>,
+}
+
+const STEPS: &str = "steps";
+const COUNT: &str = "count";
+const CHECKSUM: &str = "kiln.checksum";
+/// What tells a record from other files of the format, and is part of its checksum.
+const KIND: &str = "kiln.updater";
+const RULES: &str = "rules";
+const SLOW: &str = "slow";
+const MEAN: &str = "mean";
+
+impl UpdaterRecord {
+    /// The record as a burnpack with a checksum.
+    ///
+    /// # Errors
+    ///
+    /// [`OptimizerError::Damaged`] where Burn cannot write it.
+    pub fn into_bytes(self) -> Result<Bytes, OptimizerError> {
+        let rules = self.rules.into_bytes().map_err(damaged)?;
+        let mut tensors = vec![Tensor::new(
+            RULES.into(),
+            DType::U8,
+            [rules.len()],
+            None,
+            rules,
+        )];
+        for (name, weights) in [(SLOW, self.slow), (MEAN, self.mean)] {
+            for (place, data) in weights.into_iter().flatten().enumerate() {
+                let (bytes, shape, dtype) = data.into_parts();
+                let name = format!("{name}.{place:010}");
+                tensors.push(Tensor::new(name, dtype, shape, None, bytes));
+            }
+        }
+        // As the format orders them.
+        tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        let sum = checksum([KIND, &counts(self.steps, self.count)], &tensors).map_err(damaged)?;
+        Writer::new(tensors)
+            .with_scalar(STEPS, self.steps.into())
+            .with_scalar(COUNT, self.count.into())
+            .with_metadata(CHECKSUM, &sum)
+            .into_bytes()
+            .map_err(damaged)
+    }
+
+    /// The record that [`into_bytes`](Self::into_bytes) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`OptimizerError::Damaged`] where the bytes are anything else, or were changed.
+    pub fn from_bytes(bytes: Bytes) -> Result<Self, OptimizerError> {
+        let reader = Reader::from_bytes(bytes).map_err(damaged)?;
+        let sum = reader.metadata().get(CHECKSUM).cloned();
+        let scalar = |name| {
+            let value = reader.scalars().get(name).copied();
+            value.and_then(|value: Scalar| u64::try_from(value).ok())
+        };
+        let (Some(sum), Some(steps), Some(count)) = (sum, scalar(STEPS), scalar(COUNT)) else {
+            return Err(damaged("it is a burnpack of another kind"));
+        };
+        let tensors = reader.into_tensors().map_err(damaged)?;
+        let actual = checksum([KIND, &counts(steps, count)], &tensors).map_err(damaged)?;
+        if sum != actual {
+            return Err(damaged(format!(
+                "its checksum is {actual} instead of {sum}"
+            )));
+        }
+        let (mut rules, mut slow, mut mean) = (None, Vec::new(), Vec::new());
+        for tensor in tensors {
+            let (name, dtype, shape, _, bytes) = tensor.into_parts().map_err(damaged)?;
+            match name.split('.').next() {
+                Some(RULES) => rules = Some(read_rules(bytes)?),
+                Some(SLOW) => slow.push(TensorData::from_bytes(bytes, shape, dtype)),
+                Some(MEAN) => mean.push(TensorData::from_bytes(bytes, shape, dtype)),
+                _ => {
+                    return Err(damaged(format!(
+                        "nothing of an optimizer is called `{name}`"
+                    )));
+                }
+            }
+        }
+        let some = |weights: Vec<TensorData>| (!weights.is_empty()).then_some(weights);
+        Ok(UpdaterRecord {
+            steps,
+            count,
+            rules: rules.ok_or_else(|| damaged("the state of the update rules is missing"))?,
+            slow: some(slow),
+            mean: some(mean),
+        })
+    }
+}
+
+/// Burn takes it for granted that each tensor of a record belongs to a parameter.
+fn read_rules(bytes: Bytes) -> Result<OptimizerRecord, OptimizerError> {
+    let reader = Reader::from_bytes(bytes.clone()).map_err(damaged)?;
+    let tensors = reader.into_tensors().map_err(damaged)?;
+    if tensors.iter().any(|tensor| tensor.param_id.is_none()) {
+        return Err(damaged(
+            "a tensor of the update rules belongs to no parameter",
+        ));
+    }
+    OptimizerRecord::from_bytes(bytes).map_err(damaged)
+}
+
+fn counts(steps: u64, count: u64) -> String {
+    format!("{steps} {count}")
+}
+
+fn damaged(reason: impl fmt::Display) -> OptimizerError {
+    OptimizerError::Damaged {
+        reason: reason.to_string(),
+    }
+}
+
+impl fmt::Debug for UpdaterRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpdaterRecord")
+            .field("steps", &self.steps)
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
