@@ -205,6 +205,36 @@ fn what_is_not_a_number_stays_visible_in_lars() {
 }
 
 #[test]
+fn the_number_of_threads_changes_no_bit_of_lars() {
+    if !kiln::device::is_host(&device()) {
+        return; // Only there the threads are ours.
+    }
+    let wave = |by: f64| (0..90_000).map(move |at| (f64::from(at) * by).cos());
+    let [w, g] = [0.7, 1.3].map(|by| wave(by).collect::<Vec<f64>>());
+    for momentum in [0.0, 0.9] {
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            pool.build().unwrap().install(|| {
+                let mut model = Pairs {
+                    w: param(&w, [90_000], DType::F32),
+                };
+                let rules = vec![Rule::new(lars(momentum, 0.1), vec![])];
+                let mut updater = Recipe::new(rules).init(&model).unwrap();
+                for _ in 0..3 {
+                    let mut grads = GradientsParams::new();
+                    let gradient = tensor(&g, [90_000], DType::F32, &device().inner());
+                    grads.register(model.w.id, gradient);
+                    model = updater.step(0.5, model, grads);
+                }
+                let data = model.w.val().into_data();
+                data.iter::<f64>().collect::<Vec<f64>>()
+            })
+        };
+        assert!(run(1) == run(5));
+    }
+}
+
+#[test]
 fn sign_moves_every_coordinate_by_the_rate() {
     let sign = Update::Sign {
         momentum: 0.0,

@@ -164,8 +164,9 @@ pub trait Optimizer: Config + Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// A number out of its range, a path pattern that matches no parameter, and trainable
-    /// parameters that are tied (one identity at two paths, see [`OptimizerError::Tied`]).
+    /// A number out of its range, a path pattern that matches no parameter, a parameter that is no
+    /// matrix under Muon, and trainable parameters that are tied (one identity at two paths, see
+    /// [`OptimizerError::Tied`]).
     /// [`OptimizerError::NoHorizon`] where the declaration holds a time, in `switch at` or in
     /// `average swa`: [`over`](Self::over) is for these.
     fn init<M: Module>(&self, model: &M) -> Result<Updater, OptimizerError> {
@@ -210,7 +211,7 @@ pub trait Optimizer: Config + Clone + Send + Sync + 'static {
     ///
     /// Those of [`init`](Self::init), and [`OptimizerError::NotInBurn`] where the declaration
     /// holds what a `ModuleOptimizer` cannot do: it sees one gradient at a time and keeps no other
-    /// weights, so it knows nothing but `update`.
+    /// weights, so it knows nothing but `update`, and no steepest descent along all parameters.
     fn module_optimizer<M: Module>(&self, model: &M) -> Result<ModuleOptimizer, OptimizerError> {
         self.recipe().module_optimizer(model)
     }

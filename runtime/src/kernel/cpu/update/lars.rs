@@ -1,5 +1,6 @@
 //! Layer-wise adaptive rates: the norms first, then SGD's step at the rate that they give.
 
+use super::super::pointwise::SHARE;
 use super::{Sgd, squares};
 
 /// A step of LARS: SGD's, with `d = γλ(g + weight_decay·w)` and
@@ -15,8 +16,23 @@ pub struct Lars {
 }
 
 impl Lars {
+    /// The step where there is no momentum.
+    pub fn plain(self, parameter: &mut [f32], gradient: &[f32]) {
+        at_once(parameter.len(), || {
+            self.step(parameter, gradient).plain(parameter, gradient);
+        });
+    }
+
+    /// The step with momentum.
+    pub fn momentum(self, parameter: &mut [f32], gradient: &[f32], velocity: &mut [f32]) {
+        at_once(parameter.len(), || {
+            let step = self.step(parameter, gradient);
+            step.momentum(parameter, gradient, velocity);
+        });
+    }
+
     /// The step of this parameter, with this gradient, as one of SGD's.
-    pub fn step(self, parameter: &[f32], gradient: &[f32]) -> Sgd {
+    fn step(self, parameter: &[f32], gradient: &[f32]) -> Sgd {
         let [weight, gradient] = [parameter, gradient].map(|x| squares::sum(x).sqrt());
         let scale = if weight == 0.0 || gradient == 0.0 {
             self.rate
@@ -36,5 +52,15 @@ impl Lars {
             nesterov: self.nesterov,
             weight_decay: self.weight_decay,
         }
+    }
+}
+
+/// Two norms and a step would wake the threads three times, which takes longer than the work of
+/// one: they are woken once, where there is work for more than one of them.
+fn at_once(length: usize, work: impl FnOnce() + Send) {
+    if length > SHARE {
+        rayon::scope(|_| work());
+    } else {
+        work();
     }
 }

@@ -178,9 +178,7 @@ macro_rules! on_host {
                 step: Lars,
             ) -> FloatTensor<Self> {
                 let gradient = Self::read(&gradient);
-                Self::update(parameter, |parameter| {
-                    step.step(parameter, &gradient).plain(parameter, &gradient);
-                })
+                Self::update(parameter, |parameter| step.plain(parameter, &gradient))
             }
 
             fn lars_momentum(
@@ -191,7 +189,6 @@ macro_rules! on_host {
             ) -> (FloatTensor<Self>, FloatTensor<Self>) {
                 let gradient = Self::read(&gradient);
                 Self::change(parameter, |parameter| {
-                    let step = step.step(parameter, &gradient);
                     Self::update(velocity, |velocity| {
                         step.momentum(parameter, &gradient, velocity);
                     })
