@@ -58,12 +58,12 @@ pub fn derive_schedule(input: TokenStream) -> TokenStream {
 #[doc(hidden)]
 #[proc_macro]
 pub fn __schedule_rules(_: TokenStream) -> TokenStream {
-    shared::rules(schedule::RULES).into()
+    shared::modules(&schedule::RULES).into()
 }
 
 /// The rules of the statements, for `kiln` to compile beside its own code. Not for users.
 #[doc(hidden)]
 #[proc_macro]
 pub fn __optimizer_rules(_: TokenStream) -> TokenStream {
-    shared::rules(optimizer::RULES).into()
+    shared::modules(&[("rules", optimizer::RULES)]).into()
 }

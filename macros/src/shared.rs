@@ -1,16 +1,19 @@
 //! Rules that the macros and `kiln` both go by: one source, compiled in both.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 
-/// The module `rules` with `source`, for the runtime to compile as well.
-pub fn rules(source: &str) -> TokenStream {
-    let source: TokenStream = match source.parse() {
-        Ok(source) => source,
-        Err(error) => {
-            let message = error.to_string();
-            return quote!(::core::compile_error!(#message););
+/// A module for each name and source, for the runtime to compile as well.
+pub fn modules(sources: &[(&str, &str)]) -> TokenStream {
+    let modules = sources.iter().map(|(name, source)| {
+        let name = format_ident!("{name}");
+        match source.parse::<TokenStream>() {
+            Ok(source) => quote!(mod #name { #source }),
+            Err(error) => {
+                let message = error.to_string();
+                quote!(::core::compile_error!(#message);)
+            }
         }
-    };
-    quote!(mod rules { #source })
+    });
+    quote!(#(#modules)*)
 }

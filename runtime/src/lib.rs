@@ -16,6 +16,7 @@ pub mod model;
 pub mod optim;
 pub mod prelude;
 pub mod schedule;
+mod svg;
 pub mod train;
 #[cfg(feature = "weights")]
 pub mod weights;

@@ -87,9 +87,17 @@ impl Field {
             Field::Default(value) => quote!(#value),
             Field::Time(time) => time.expand(head),
             Field::Optional(None) => quote!(::core::option::Option::None),
-            Field::Optional(Some(time)) => {
-                let time = time.expand(head);
-                quote!(::core::option::Option::Some(#time))
+            Field::Optional(Some(field)) => {
+                let field = field.expand(head);
+                quote!(::core::option::Option::Some(#field))
+            }
+            Field::Word(ty, variant) => {
+                let (ty, variant) = (format_ident!("{ty}"), format_ident!("{variant}"));
+                quote!(::kiln::schedule::#ty::#variant)
+            }
+            Field::Flag(flag) => quote!(#flag),
+            Field::Metric(name) => {
+                quote!(::kiln::schedule::Metric::Named(::std::string::String::from(#name)))
             }
             Field::Moments(moments) => {
                 let moments = moments.iter().map(|moment| moment.expand(head));

@@ -40,12 +40,16 @@ pub enum Field {
     /// A number that was left out.
     Default(f64),
     Time(Time),
-    /// A time that may be left out: `Some` if it was given.
-    Optional(Option<Time>),
     Moments(Vec<Time>),
+    /// The variant of a type of `kiln::schedule`.
+    Word(&'static str, &'static str),
+    Flag(bool),
+    /// A metric that has no name of its own.
+    Metric(String),
+    /// What may be left out and has no default: `Some` if it was given.
+    Optional(Option<Box<Field>>),
 }
 
-#[derive(Clone)]
 pub struct Time {
     pub value: Expr,
     pub unit: Unit,

@@ -1,9 +1,11 @@
-//! `schedule!`: parse -> check -> IR -> expand. `rules` is the table of what may be written.
+//! `schedule!`: parse -> check -> IR -> expand. `phases` is the table of what may be written, `rules`
+//! what must hold for it.
 
 mod check;
 mod expand;
 mod ir;
 mod parse;
+mod phases;
 pub mod rules;
 #[cfg(test)]
 pub mod tests;
@@ -47,5 +49,8 @@ fn finish(declaration: Option<parse::Declaration>, report: Report) -> TokenStrea
     quote!(#errors #items)
 }
 
-/// The source of the rules, which `kiln` compiles as well.
-pub const RULES: &str = include_str!("rules.rs");
+/// The sources of `rules` and of `phases`, which `kiln` compiles as well.
+pub const RULES: [(&str, &str); 2] = [
+    ("rules", include_str!("rules.rs")),
+    ("phases", include_str!("phases.rs")),
+];

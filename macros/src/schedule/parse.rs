@@ -12,7 +12,7 @@ use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 
 use super::ir::Law;
-use super::rules::PHASES;
+use super::phases::PHASES;
 use crate::report::{Pos, Report};
 use crate::suggest;
 use crate::syntax::{self, Call, Expr, Head, Unit};

@@ -1,12 +1,12 @@
-//! What each phase takes, and what its numbers must satisfy: one table for the compiler and for
-//! the running program.
+//! What the arguments of a phase must satisfy, alone, together and along the chain: one set of rules
+//! for the compiler and for the running program.
 //!
-//! `kiln` compiles this very file too, as `kiln::schedule::rules` (see `__schedule_rules!`). So
-//! a rule is written once: it is decided while compiling where a number is a literal, and by
-//! `Plan::over` where it comes from a hyper-parameter, in the same words. The file uses the
-//! standard library alone.
+//! `kiln` compiles this very file and `phases.rs` too, as modules of `kiln::schedule` (see
+//! `__schedule_rules!`). So a rule is written once: it is decided while compiling where a number
+//! is a literal, and by `Plan::over` where it comes from a hyper-parameter, in the same words. The
+//! files use the standard library alone.
 
-/// A phase of the language: an entry here and a variant of `kiln::schedule::Phase`.
+/// A phase of the language: an entry in `phases` and a variant of `kiln::schedule::Phase`.
 #[derive(Debug)]
 pub struct Spec {
     /// The word of the language.
@@ -35,12 +35,48 @@ pub struct Param {
 pub enum Kind {
     /// How long the phase lasts. Required where [`Unlimited::Never`] says so.
     Duration,
-    /// A length of time, always required.
-    Period,
+    /// Another length of time, of `least` steps or more; an `Option` where it is not required.
+    Time { required: bool, least: f64 },
+    /// Whole epochs, 0 too, with a default.
+    Epochs(f64),
     /// Moments counted from the start of training, always required.
     Moments,
     /// A number, required where it has no default.
     Number(Range, Option<f64>),
+    /// A number that need not be there: an `Option`.
+    Optional(Range),
+    /// One of some words; an `Option` where none of them is the default.
+    Word(&'static Words, Option<&'static str>),
+    /// `true` or `false`; false where it is left out.
+    Flag,
+    /// A metric: one of `phases::METRICS`, the first where it is left out, or a text.
+    Metric,
+}
+
+/// The words that a parameter may be.
+#[derive(Debug)]
+pub struct Words {
+    /// The type in `kiln::schedule`.
+    pub ty: &'static str,
+    /// The words of the language.
+    pub words: &'static [&'static str],
+    /// The variant of the type for each of them.
+    pub variants: &'static [&'static str],
+}
+
+/// What is known of an argument by the time that it is judged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Known {
+    /// There is none.
+    Absent,
+    /// A number.
+    Number(f64),
+    /// One of the words of the language; `true` and `false` too.
+    Word(&'static str),
+    /// A text.
+    Text,
+    /// Something that only a running program knows.
+    Unknown,
 }
 
 /// The numbers that a parameter may be.
@@ -48,10 +84,14 @@ pub enum Kind {
 pub enum Range {
     /// (0, 1]
     Share,
+    /// (0, 1)
+    Inside,
     /// [0, ∞)
     NotNegative,
     /// (0, ∞)
     Positive,
+    /// [1, ∞)
+    AtLeastOne,
 }
 
 /// How long a phase lasts that was given no duration.
@@ -76,99 +116,17 @@ pub enum Unit {
     Percent,
 }
 
-const DURATION: Param = Param {
-    name: "duration",
-    kind: Kind::Duration,
-};
-
-/// The peak rate as it is.
-pub const CONSTANT: Spec = Spec {
-    name: "constant",
-    variant: "Constant",
-    params: &[DURATION],
-    unlimited: Unlimited::Endless,
-    first: None,
-};
-
-/// Linear from `from` to 1.
-pub const WARMUP: Spec = Spec {
-    name: "warmup",
-    variant: "Warmup",
-    params: &[DURATION, number("from", Range::NotNegative, Some(0.0))],
-    unlimited: Unlimited::Never,
-    first: Some("it starts at `from`, so the rate would jump back"),
-};
-
-/// Times `factor` at each moment.
-pub const STEP: Spec = Spec {
-    name: "step",
-    variant: "Step",
-    params: &[
-        number("factor", Range::Share, None),
-        Param {
-            name: "at",
-            kind: Kind::Moments,
-        },
-    ],
-    unlimited: Unlimited::Endless,
-    first: None,
-};
-
-/// Linear from `from` to `to`.
-pub const LINEAR: Spec = Spec {
-    name: "linear",
-    variant: "Linear",
-    params: &[
-        DURATION,
-        number("from", Range::NotNegative, Some(1.0)),
-        number("to", Range::NotNegative, Some(0.0)),
-    ],
-    unlimited: Unlimited::Rest,
-    first: None,
-};
-
-/// Half a cosine from 1 to `to`.
-pub const COSINE: Spec = Spec {
-    name: "cosine",
-    variant: "Cosine",
-    params: &[DURATION, number("to", Range::NotNegative, Some(0.0))],
-    unlimited: Unlimited::Rest,
-    first: None,
-};
-
-/// `factor` to the power of the time in units of `every`.
-pub const EXPONENTIAL: Spec = Spec {
-    name: "exponential",
-    variant: "Exponential",
-    params: &[
-        DURATION,
-        number("factor", Range::Share, None),
-        Param {
-            name: "every",
-            kind: Kind::Period,
-        },
-    ],
-    unlimited: Unlimited::Endless,
-    first: None,
-};
-
-/// Every phase of the language.
-pub const PHASES: &[&Spec] = &[&CONSTANT, &WARMUP, &STEP, &LINEAR, &COSINE, &EXPONENTIAL];
-
-const fn number(name: &'static str, range: Range, default: Option<f64>) -> Param {
-    Param {
-        name,
-        kind: Kind::Number(range, default),
-    }
-}
-
 impl Spec {
     /// Whether `param` cannot be left out.
     pub fn requires(&self, param: &Param) -> bool {
         match param.kind {
             Kind::Duration => self.unlimited == Unlimited::Never,
-            Kind::Period | Kind::Moments => true,
+            Kind::Moments => true,
+            Kind::Time { required, .. } => required,
             Kind::Number(_, default) => default.is_none(),
+            Kind::Epochs(_) | Kind::Optional(_) | Kind::Word(..) | Kind::Flag | Kind::Metric => {
+                false
+            }
         }
     }
 
@@ -198,8 +156,10 @@ impl Range {
     pub fn check(self, name: &str, value: f64) -> Result<(), String> {
         let (fits, wanted) = match self {
             Range::Share => (value > 0.0 && value <= 1.0, "above 0 and at most 1"),
+            Range::Inside => (value > 0.0 && value < 1.0, "above 0 and below 1"),
             Range::NotNegative => (value >= 0.0, "0 or more"),
             Range::Positive => (value > 0.0, "above 0"),
+            Range::AtLeastOne => (value >= 1.0, "1 or more"),
         };
         if fits && value.is_finite() {
             Ok(())
@@ -241,6 +201,84 @@ impl Unit {
         } else {
             Ok(())
         }
+    }
+}
+
+/// What is wrong with `value` as the whole epochs `name`.
+pub fn whole_epochs(name: &str, unit: Unit, value: f64) -> Result<(), String> {
+    let found = unit.show(value);
+    if unit != Unit::Epochs {
+        Err(format!(
+            "`{name}` counts epochs, because a metric is observed once an epoch: `10 epochs`, found {found}"
+        ))
+    } else if value < 0.0 || value.fract() != 0.0 || !value.is_finite() {
+        Err(format!(
+            "`{name}` counts whole epochs, because a metric is observed once an epoch; found {found}"
+        ))
+    } else {
+        Ok(())
+    }
+}
+
+/// What is wrong with a time of `steps` as `name`, of which `least` are needed.
+pub fn long_enough(name: &str, least: f64, steps: f64) -> Result<(), String> {
+    if steps >= least {
+        return Ok(());
+    }
+    Err(format!(
+        "`{name}` must be at least {}, found {}",
+        Unit::Steps.show(least),
+        Unit::Steps.show(steps),
+    ))
+}
+
+/// What is wrong between the arguments of a phase, which is the `first` or not: the parameter that
+/// is at fault, and why.
+pub fn together(
+    spec: &Spec,
+    first: bool,
+    known: &dyn Fn(&str) -> Known,
+) -> Option<(&'static str, String)> {
+    let word = |name: &str, wanted: &'static str| known(name) == Known::Word(wanted);
+    let absent = |name: &str| known(name) == Known::Absent;
+    match spec.name {
+        "warmup" if word("shape", "constant") && absent("from") => Some((
+            "shape",
+            "`shape: constant` needs `from`, the factor that it keeps: `from: 0.1`".into(),
+        )),
+        "inverse_sqrt" if first && absent("timescale") => Some((
+            "timescale",
+            "no phase stands before this `inverse_sqrt` to take the time scale from: \
+             `inverse_sqrt(timescale: 4000 steps)`"
+                .into(),
+        )),
+        "one_cycle" if word("three_phase", "true") => match known("up") {
+            Known::Number(up) if up >= 0.5 => Some((
+                "up",
+                format!(
+                    "`up` must be below 0.5 with `three_phase`, found {up}: the way down to `from` \
+                     takes as long as the way up"
+                ),
+            )),
+            _ => None,
+        },
+        "cyclic" if word("mode", "exp_range") && absent("gamma") => Some((
+            "mode",
+            "`mode: exp_range` needs `gamma`, the factor of each step: `gamma: 0.9999`".into(),
+        )),
+        "cyclic" if !absent("gamma") => match known("mode") {
+            Known::Word(mode) if mode != "exp_range" => Some((
+                "gamma",
+                format!("`gamma` belongs to `mode: exp_range`, found `mode: {mode}`"),
+            )),
+            _ => None,
+        },
+        "plateau" if known("on") == Known::Text && absent("mode") => Some((
+            "on",
+            "a metric of your own needs its `mode`: `min` if less of it is better, `max` if more is"
+                .into(),
+        )),
+        _ => None,
     }
 }
 

@@ -1,9 +1,12 @@
 //! What the compiler says to a wrong schedule, and that it never gives up.
 
+mod phases;
+
 use proc_macro2::TokenStream;
 use syn::{Item, LitStr};
 
-use super::rules::PHASES;
+use super::phases::{METRICS, PHASES};
+use super::rules::Kind;
 use crate::fuzz::{self, Language};
 
 /// The items and the errors of an expansion.
@@ -136,9 +139,10 @@ fn an_unknown_word_is_answered_with_the_nearest() {
         "unknown phase `cosin`; did you mean `cosine`?"
     );
     assert_eq!(
-        chain("plateux"),
-        "unknown phase `plateux`; the phases are: `constant`, `warmup`, `step`, `linear`, \
-         `cosine`, `exponential`",
+        chain("triangle"),
+        "unknown phase `triangle`; the phases are: `constant`, `hold`, `warmup`, `step`, `linear`, \
+         `polynomial`, `cosine`, `cosine_restarts`, `exponential`, `inverse_sqrt`, `one_cycle`, \
+         `cyclic`, `plateau`",
     );
     assert_eq!(
         one("struct S; peek 0.1; constant;"),
@@ -155,7 +159,7 @@ fn arguments_are_neither_missing_nor_doubled_nor_misplaced() {
     assert_eq!(
         errors("struct S; peak 1; warmup -> step -> exponential(1 epoch);"),
         [
-            "`warmup` needs `duration`: `warmup(duration, [from: ..])`",
+            "`warmup` needs `duration`: `warmup(duration, [from: ..], [shape: ..])`",
             "`step` needs `factor`: `step(factor: .., at: ..)`",
             "`step` needs `at`: `step(factor: .., at: ..)`",
             "`exponential` needs `factor`: `exponential([duration], factor: .., every: ..)`",
@@ -390,7 +394,15 @@ fn a_broken_statement_does_not_hide_the_next() {
 pub fn language() -> Language {
     let sources = fuzz::sources(&["runtime/src", "tests/tests", "examples/src"]);
     let names = PHASES.iter().flat_map(|phase| {
-        let params = phase.params.iter().map(|param| param.name);
+        let params = phase.params.iter().flat_map(|param| {
+            let words: &[&str] = match param.kind {
+                Kind::Word(words, _) => words.words,
+                Kind::Metric => METRICS.words,
+                Kind::Flag => &["true", "false"],
+                _ => &[],
+            };
+            [param.name].into_iter().chain(words.iter().copied())
+        });
         [phase.name].into_iter().chain(params)
     });
     Language {

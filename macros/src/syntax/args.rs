@@ -165,10 +165,14 @@ impl<'a> Bound<'a> {
         self.no_unit(value);
         match &value.kind {
             ValueKind::Expr(expr) => expr.check(wanted, self.head, self.report).then_some(expr),
-            ValueKind::List(_) => {
+            ValueKind::List(_) | ValueKind::Text(_) => {
+                let found = match value.kind {
+                    ValueKind::Text(_) => "a text",
+                    _ => "a list",
+                };
                 let wanted = wanted.described();
                 self.report
-                    .error(value.pos, format!("expected {wanted}, found a list"));
+                    .error(value.pos, format!("expected {wanted}, found {found}"));
                 None
             }
         }
@@ -245,6 +249,7 @@ impl<'a> Bound<'a> {
     /// is reported.
     pub fn choice(&self, name: &str, words: &[&'static str]) -> Option<&'static str> {
         let value = self.value(name)?;
+        self.no_unit(value);
         let word = value.expr().and_then(Expr::word);
         let found = word.and_then(|word| words.iter().find(|choice| word == *choice));
         if found.is_none() {

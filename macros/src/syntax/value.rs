@@ -2,12 +2,12 @@
 
 use proc_macro2::Ident;
 use syn::parse::ParseStream;
-use syn::{Lit, Token};
+use syn::{Lit, LitStr, Token};
 
 use super::{Expr, Node};
 use crate::report::{Pos, Report};
 
-/// A value of an argument: an expression or a list, with the unit behind it if there is one.
+/// A value of an argument: an expression, a list or a text, with the unit behind it if there is one.
 #[derive(Clone, Debug)]
 pub struct Value {
     pub kind: ValueKind,
@@ -19,6 +19,7 @@ pub struct Value {
 pub enum ValueKind {
     Expr(Expr),
     List(Vec<Expr>),
+    Text(String),
 }
 
 /// `steps`, `epochs`, `examples` (singular too), `%`, and `x` for times.
@@ -56,6 +57,10 @@ impl Value {
             let items = content.parse_terminated(item, Token![,])?;
             let pos = Pos::from(bracket.span.open()).to(bracket.span.close());
             (ValueKind::List(items.into_iter().collect()), pos)
+        } else if input.peek(LitStr) {
+            let text: LitStr = input.parse()?;
+            let pos = Pos::from(text.span());
+            (ValueKind::Text(text.value()), pos)
         } else {
             if let Some((expr, unit)) = times(input)? {
                 return Ok(Value {
@@ -102,14 +107,15 @@ impl Value {
         match &mut self.kind {
             ValueKind::Expr(expr) => std::slice::from_mut(expr),
             ValueKind::List(items) => items,
+            ValueKind::Text(_) => &mut [],
         }
     }
 
-    /// The expression that this is, if it is no list.
+    /// The expression that this is, if it is no list and no text.
     pub fn expr(&self) -> Option<&Expr> {
         match &self.kind {
             ValueKind::Expr(expr) => Some(expr),
-            ValueKind::List(_) => None,
+            ValueKind::List(_) | ValueKind::Text(_) => None,
         }
     }
 }

@@ -63,6 +63,12 @@ pub enum ScheduleError {
     /// A record that was not written by a [`Rate`](super::Rate).
     #[error("expected a record with the whole number `step`, as a schedule writes it, found none")]
     Record,
+    /// A record without the state that a plateau needs to go on, or with one that cannot be.
+    #[error(
+        "expected the state of a plateau in the record (its best value, its bad epochs, its cooldown \
+         and the steps of its reductions), found one that is damaged or of another schedule"
+    )]
+    PlateauRecord,
     /// More than one of these.
     #[error("the schedule has {} problems:{}", .0.len(), listed(.0))]
     Several(Vec<ScheduleError>),

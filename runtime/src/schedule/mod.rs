@@ -27,14 +27,21 @@
 //! # Ok::<(), kiln::schedule::ScheduleError>(())
 //! ```
 
+mod choice;
 mod error;
+mod factor;
 mod phase;
 mod plan;
+mod plateau;
+mod plot;
 mod rate;
-// `macros/src/schedule/rules.rs`, where the macro reads the same rules.
+mod time;
+mod words;
+// `macros/src/schedule/rules.rs` and `phases.rs`, where the macro reads the same rules.
 #[allow(dead_code, reason = "some of it serves the macro alone")]
 mod shared {
     kiln_macros::__schedule_rules!();
+    pub use phases::*;
     pub use rules::*;
 }
 
@@ -63,10 +70,12 @@ use burn::config::Config;
 #[doc(no_inline)]
 pub use burn::lr_scheduler::{LrScheduler, LrSchedulerRecord};
 
+pub use choice::{CycleShape, CyclicMode, Metric, MetricMode, ThresholdMode, WarmupShape};
 pub use error::ScheduleError;
-pub use phase::{Phase, Time};
+pub use phase::Phase;
 pub use plan::{Plan, Scaling};
 pub use rate::Rate;
+pub use time::Time;
 
 /// The configuration of a schedule; [`schedule!`](crate::schedule!) implements it.
 pub trait Schedule: Config + Clone + Send + Sync + 'static {
@@ -91,6 +100,6 @@ pub struct Horizon {
     pub steps: u64,
     /// How many of these steps make an epoch.
     pub steps_per_epoch: u64,
-    /// Examples that go into one step: over all micro-batches and all processes.
+    /// Examples that go into one step, the global batch: micro-batch × accumulation × processes.
     pub batch: usize,
 }

@@ -4,10 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::phase::{Argument, whole};
+use super::factor::Progress;
+use super::phase::Argument;
 use super::rate::Segment;
-use super::shared::{self, Kind, Param, Range, Unlimited};
-use super::{Horizon, Phase, Rate, ScheduleError, Time};
+use super::shared::{self, Kind, Known, Param, Range, Unlimited};
+use super::time::whole;
+use super::{Horizon, Phase, Rate, ScheduleError};
 
 /// A schedule as plain data. `Display` says it in words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,7 +66,7 @@ impl Plan {
             problems.push(ScheduleError::Value { place, problem });
         }
         ScheduleError::collect(problems)?;
-        Ok(Rate::new(peak, segments, *horizon))
+        Ok(Rate::new(self.clone(), peak, segments, *horizon))
     }
 
     /// The peak rate at that batch.
@@ -79,11 +81,13 @@ impl Plan {
 
     /// No phase has a factor above this.
     fn highest_factor(&self) -> f64 {
-        let arguments = self.phases.iter().flat_map(Phase::arguments);
-        arguments.fold(1.0, |highest, argument| match argument {
-            Argument::Number(value) => highest.max(value),
-            Argument::Time(_) | Argument::Moments(_) => highest,
-        })
+        let ends = self.phases.iter().flat_map(|phase| {
+            ["from", "to"].map(|name| match phase.known(name) {
+                Known::Number(factor) => factor,
+                _ => 1.0,
+            })
+        });
+        ends.fold(1.0, f64::max)
     }
 
     /// Each number by itself.
@@ -101,18 +105,22 @@ impl Plan {
             note("the peak rate", Range::Positive.check("per", per));
         }
         for (place, phase) in self.phases.iter().enumerate() {
+            let first = place == 0;
             let place = named(place, phase);
             for (param, argument) in phase.spec().params.iter().zip(phase.arguments()) {
                 let Param { name, kind } = param;
                 match (argument, kind) {
-                    (Argument::Number(value), Kind::Number(range, _)) => {
+                    (
+                        Argument::Number(Some(value)),
+                        Kind::Number(range, _) | Kind::Optional(range),
+                    ) => {
                         note(&place, range.check(name, value));
                     }
-                    (Argument::Time(time), _) => {
-                        if let Some((unit, value)) = time.map(Time::parts) {
-                            note(&place, unit.check(name, value));
-                        }
+                    (Argument::Time(Some(time)), Kind::Epochs(_)) => {
+                        let (unit, value) = time.parts();
+                        note(&place, shared::whole_epochs(name, unit, value));
                     }
+                    (Argument::Time(Some(time)), _) => note(&place, time.check(name)),
                     (Argument::Moments(at), _) => {
                         if at.is_empty() {
                             note(
@@ -124,8 +132,12 @@ impl Plan {
                             note(&place, unit.check(name, value));
                         }
                     }
-                    (Argument::Number(_), _) => {}
+                    _ => {}
                 }
+            }
+            let known = |name: &str| phase.known(name);
+            if let Some((_, problem)) = shared::together(phase.spec(), first, &known) {
+                note(&place, Err(problem));
             }
         }
     }
@@ -152,10 +164,13 @@ impl Plan {
     fn segments(&self, horizon: &Horizon, problems: &mut Vec<ScheduleError>) -> Vec<Segment> {
         let total = horizon.steps as f64;
         let mut segments = Vec::new();
-        let mut start = 0.0;
+        let (mut start, mut entry) = (0.0, 1.0);
         for (place, phase) in self.phases.iter().enumerate() {
             let place = named(place, phase);
-            for problem in moments(phase, start, horizon) {
+            for problem in moments(phase, start, horizon)
+                .into_iter()
+                .chain(too_short(phase, horizon))
+            {
                 problems.push(ScheduleError::Value {
                     place: place.clone(),
                     problem,
@@ -184,10 +199,19 @@ impl Plan {
                 });
                 break;
             }
+            let length = end - start;
             segments.push(Segment {
                 start,
-                length: end - start,
-                phase: phase.clone(),
+                length,
+                entry,
+            });
+            entry = phase.factor(&Progress {
+                t: length,
+                length,
+                step: end,
+                start,
+                entry,
+                horizon,
             });
             start = end;
         }
@@ -219,6 +243,18 @@ fn moments(phase: &Phase, start: f64, horizon: &Horizon) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// What is wrong with the lengths of the cycles of a phase.
+fn too_short(phase: &Phase, horizon: &Horizon) -> Vec<String> {
+    let params = phase.spec().params.iter().zip(phase.arguments());
+    let checked = params.map(|(param, argument)| match (param.kind, argument) {
+        (Kind::Time { least, .. }, Argument::Time(Some(time))) => {
+            shared::long_enough(param.name, least, time.steps(horizon))
+        }
+        _ => Ok(()),
+    });
+    checked.filter_map(Result::err).collect()
 }
 
 impl Horizon {

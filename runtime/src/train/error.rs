@@ -75,6 +75,16 @@ pub enum TrainError {
     /// A schedule that does not fit the training.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
+    /// A plateau that watches a metric which the training does not measure.
+    #[error(
+        "the schedule's plateau watches `{metric}`, which this training does not measure: {fix}"
+    )]
+    Unobserved {
+        /// The metric.
+        metric: String,
+        /// What to add, or to watch instead.
+        fix: &'static str,
+    },
     /// An optimizer that does not fit the model.
     #[error(transparent)]
     Optimizer(#[from] OptimizerError),

@@ -1,6 +1,6 @@
 //! Loss and accuracy over a whole data set.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
@@ -39,12 +39,7 @@ pub fn evaluate<M: Model>(
         }
     }
     let model = model.valid();
-    let device = model
-        .devices()
-        .into_iter()
-        .next()
-        .unwrap_or_default()
-        .inner();
+    let device = home(&model);
     // Read together at the end: on a GPU every reading waits for the device.
     let (mut weights, mut losses, mut right) = (Vec::new(), Vec::new(), Vec::new());
     for first in (0..source.len()).step_by(batch) {
@@ -72,4 +67,20 @@ pub fn evaluate<M: Model>(
         loss: loss / examples,
         accuracy,
     })
+}
+
+/// Whether the loss of `model` knows right and wrong, by the first example of `source`.
+pub(super) fn knows_right<M: Model>(model: &M, source: &dyn Source) -> Result<bool, TrainError> {
+    if source.is_empty() {
+        return Ok(true);
+    }
+    let model = model.valid();
+    let Batch { input, target } = Batch::<M>::upload(checked(source, &[0])?, &home(&model))?;
+    Ok(model.correct(model.forward(input), target).is_some())
+}
+
+/// The device of `model`, without differentiation.
+fn home<M: Model>(model: &M) -> Device {
+    let device = model.devices().into_iter().next();
+    device.unwrap_or_default().inner()
 }

@@ -4,6 +4,7 @@
 mod batch_norm;
 mod error;
 mod evaluate;
+mod observe;
 mod progress;
 mod step;
 
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{DataError, Loader, Sampler, Source, SplitMix64};
 use crate::model::{Model, ModelConfig};
 use crate::optim::{Average, Optimizer, Updater};
-use crate::schedule::{Horizon, Rate, Schedule};
+use crate::schedule::{Horizon, LrScheduler, Rate, Schedule};
 
 pub use batch_norm::update_batch_norm;
 pub use error::{TrainError, TrainFailure};
@@ -238,9 +239,9 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     ///
     /// Before the first step: a model without a parameter to train, a data set that does not fit
     /// the model, a batch larger than the data set, a schedule or an optimizer that does not fit
-    /// the training. Later: an error of the data source, a loss that is not finite, or weights
-    /// that are not. The failure gives the model back with
-    /// finite weights: as it was before the step that failed, or at the start of its epoch where
+    /// the training, a plateau on a metric that is not measured. Later: an error of the data
+    /// source, a loss that is not finite, or weights that are not. The failure gives the model back
+    /// with finite weights: as it was before the step that failed, or at the start of its epoch where
     /// the weights were no longer finite by then.
     pub fn fit(self, source: impl Source + 'static) -> Result<Trained<M>, TrainFailure<M>> {
         let mut log = Log::default();
@@ -249,7 +250,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             device,
             loader,
             steps_per_epoch,
-            rate,
+            mut rate,
             mut updater,
         } = match self.prepare(source.clone()) {
             Ok(session) => session,
@@ -269,7 +270,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             };
             progress.epoch(epoch);
             for step in 1..=steps_per_epoch {
-                let lr = rate.at(log.steps);
+                let lr = rate.step();
                 // A pass moves the running statistics of batch norm, and one that fails moves
                 // them to where no model can be.
                 let before = model.valid();
@@ -324,14 +325,16 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                 Ok(validation) => validation,
                 Err(error) => return Err(log.stopped(error, trained)),
             };
-            let (loss, rate) = (losses.mean(), rate.at(log.steps - 1));
             let record = EpochRecord {
                 epoch,
-                loss,
-                rate,
+                loss: losses.mean(),
+                rate: rate.at(log.steps - 1),
                 validation,
                 seconds,
             };
+            if let Some(value) = rate.watches().and_then(|metric| record.measured(metric)) {
+                rate.observe(value);
+            }
             progress.finished(&record);
             log.history.push(record);
         }
@@ -376,11 +379,18 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             batch,
         };
         let device = self.model.devices().into_iter().next().unwrap_or_default();
+        let rate = self.schedule.over(&horizon)?;
+        if let Some(metric) = rate.watches()
+            && let Some(fix) = observe::missing(metric, &self.model, self.validation)?
+        {
+            let metric = metric.to_string();
+            return Err(TrainError::Unobserved { metric, fix });
+        }
         Ok(Session {
             device: device.autodiff(),
             loader: Loader::new(source, sampler, self.workers)?,
             steps_per_epoch,
-            rate: self.schedule.over(&horizon)?,
+            rate,
             updater: self.optimizer.over(&self.model, &horizon)?,
         })
     }

@@ -449,6 +449,11 @@ impl Lowering<'_> {
                     let items: Vec<_> = items.iter().map(|item| self.own_value(item)).collect();
                     quote!([#(#items),*])
                 }
+                ValueKind::Text(_) => {
+                    let message = "expected a number, `true` or `false`, found a text";
+                    self.report.error(arg.value.pos, message);
+                    quote!(0)
+                }
             };
             let value = located(value, arg.value.pos.start());
             match &arg.key {

@@ -36,7 +36,7 @@ impl Lowering<'_> {
                 });
                 Shape::of(dims.collect())
             }
-            ValueKind::Expr(_) => Shape::UNKNOWN,
+            ValueKind::Expr(_) | ValueKind::Text(_) => Shape::UNKNOWN,
         };
         if let Some((_, pos)) = dims.unit {
             self.report.error(pos, "a unit has no place here");

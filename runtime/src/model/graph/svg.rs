@@ -7,6 +7,7 @@ use super::fold::View;
 use super::layout::{Area, Line, Sizes, picture};
 use super::{Graph, GraphNode, NodeKind};
 use crate::model::summary::grouped;
+use crate::svg::{FONTS, GREY, escaped};
 
 /// Sizes of letters: a layer's name, what is said of it, the heading.
 const NAME: f64 = 13.0;
@@ -18,11 +19,7 @@ const SPACE: f64 = 6.0;
 const MARGIN: f64 = 16.0;
 /// Between heading and graph.
 const TOP: f64 = 24.0;
-/// Text and lines without a fill behind them, for light and dark backgrounds alike.
-const GREY: &str = "#7d8590";
 const TEXT: &str = "#1b1f24";
-const FONTS: &str =
-    "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
 pub(super) fn text(graph: &Graph) -> String {
     let view = View::new(graph);
@@ -207,21 +204,4 @@ impl Svg {
         }
         self.line(format_args!("</g>"));
     }
-}
-
-/// `text` as it may stand in XML; characters that may not are left out.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\u{fffe}' | '\u{ffff}' => {}
-            character if character.is_control() => {}
-            character => escaped.push(character),
-        }
-    }
-    escaped
 }

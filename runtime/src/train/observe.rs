@@ -1,0 +1,41 @@
+//! What a plateau is told after an epoch.
+
+use super::evaluate::knows_right;
+use super::{EpochRecord, TrainError};
+use crate::data::Source;
+use crate::model::Model;
+use crate::schedule::Metric;
+
+impl EpochRecord {
+    /// What `metric` came to; `None` where it was not measured.
+    pub(super) fn measured(&self, metric: &Metric) -> Option<f64> {
+        match metric {
+            Metric::TrainingLoss => Some(self.loss),
+            Metric::ValidationLoss => Some(self.validation?.loss),
+            Metric::Accuracy => self.validation?.accuracy,
+            Metric::Named(_) => None,
+        }
+    }
+}
+
+/// What to do where a training of `model` does not measure `metric`.
+pub(super) fn missing<M: Model>(
+    metric: &Metric,
+    model: &M,
+    validation: Option<&dyn Source>,
+) -> Result<Option<&'static str>, TrainError> {
+    Ok(match (metric, validation) {
+        (Metric::TrainingLoss, _) | (Metric::ValidationLoss, Some(_)) => None,
+        (Metric::ValidationLoss | Metric::Accuracy, None) => {
+            Some("add `.validate(&source)`, or watch `training_loss`")
+        }
+        (Metric::Accuracy, Some(source)) if knows_right(model, source)? => None,
+        (Metric::Accuracy, Some(_)) => Some(
+            "its loss knows no right or wrong, so there is no accuracy; watch `validation_loss`",
+        ),
+        (Metric::Named(_), _) => Some(
+            "the trainer measures `training_loss`, `validation_loss` and `accuracy`; what a loop \
+             of your own measures it tells `Rate::observe`",
+        ),
+    })
+}
