@@ -494,6 +494,45 @@ fn numbers_are_the_same_where_the_kernels_do_not_reach() {
     }
 }
 
+/// Burn's Adafactor and Muon panic on numbers that they do not like.
+#[test]
+fn no_number_of_a_configuration_file_makes_a_rule_panic() {
+    let start = parameters(DType::F32);
+    let mut refused = 0;
+    for recipe in declared() {
+        let whole = serde_json::to_value(&recipe).unwrap();
+        let update = whole["rules"][0]["update"].as_object().unwrap();
+        let (variant, fields) = update.iter().next().unwrap();
+        let numbers = fields.as_object().unwrap().iter();
+        for (name, _) in numbers.filter(|(_, value)| value.is_number()) {
+            for value in [-1e39, -2.0, -1e-50, 0.0, 1e-50, 0.5, 1.0, 2.0, 1e30, 1e39] {
+                let mut changed = whole.clone();
+                changed["rules"][0]["update"][variant][name] = value.into();
+                if name == "steps" {
+                    changed["rules"][0]["update"][variant][name] = (value as u64 % 3).into();
+                }
+                let recipe: Recipe = serde_json::from_value(changed).unwrap();
+                match recipe.init(&start) {
+                    Ok(mut updater) => {
+                        let mut model = start.clone();
+                        for step in 0..3 {
+                            let grads = gradients(&model, step, DType::F32);
+                            model = updater.step(0.1, model, grads);
+                        }
+                    }
+                    Err(OptimizerError::Range { parameter, .. }) => {
+                        assert_eq!(parameter, name);
+                        refused += 1;
+                    }
+                    // Nesterov's momentum of 0.
+                    Err(error) => assert!(matches!(error, OptimizerError::Needs { .. }), "{error}"),
+                }
+            }
+        }
+    }
+    assert!(refused > 100, "{refused}");
+}
+
 #[test]
 fn muon_refuses_what_is_no_matrix_and_names_it() {
     let model = parameters(DType::F32);
@@ -503,8 +542,8 @@ fn muon_refuses_what_is_no_matrix_and_names_it() {
     assert_eq!(
         error.to_string(),
         "`update muon(momentum: 0.95, nesterov: true, weight_decay: 0.1, steps: 5, adjust_lr: \
-         original)` moves matrices alone, and `bias` are of another rank; give them another rule \
-         behind it, such as `update adamw() for bias, norm, \"..\";`",
+         original)` moves matrices alone, and not `bias`; give these another rule behind it, such \
+         as `update adamw() for bias, norm, \"..\";`",
     );
     assert!(Muon::new().init(&model).is_ok());
 }

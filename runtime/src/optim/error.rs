@@ -99,8 +99,8 @@ pub enum OptimizerError {
 
     /// A rule for matrices that would move parameters of another rank.
     #[error(
-        "`{statement}` moves matrices alone, and {paths} are of another rank; give them another \
-         rule behind it, such as `update adamw() for bias, norm, \"..\";`"
+        "`{statement}` moves matrices alone, and not {paths}; give these another rule behind it, such \
+         as `update adamw() for bias, norm, \"..\";`"
     )]
     NotMatrices {
         /// The rule.
