@@ -5,6 +5,7 @@ pub mod declared;
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 use kiln::prelude::*;
@@ -120,4 +121,20 @@ pub fn finish(result: Result<(), Box<dyn Error>>) -> ExitCode {
     }
     eprintln!("error: {error}");
     ExitCode::FAILURE
+}
+
+/// Whether a file can be created here; leaves no trace. Asked before the work, so that its result
+/// is not lost to a folder that is not there.
+pub fn writable(file: &Path) -> Result<(), String> {
+    let existed = file.exists();
+    let opened = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file);
+    opened.map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    if !existed {
+        // Best effort: the file will be written over in the end.
+        let _ = std::fs::remove_file(file);
+    }
+    Ok(())
 }

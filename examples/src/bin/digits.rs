@@ -10,7 +10,7 @@ use clap::Parser;
 use kiln::data::{Images, Subset, digits, mnist};
 use kiln::prelude::*;
 use kiln::train::TrainFailure;
-use kiln_examples::{DigitNet, DigitNetConfig, classify, gallery, on_device};
+use kiln_examples::{DigitNet, DigitNetConfig, classify, gallery, on_device, writable};
 use serde_json::json;
 
 optimizer! {
@@ -191,21 +191,6 @@ fn show(
     writeln!(out, "\nread as\n\n{}", gallery(&right, 120))?;
     if !wrong.is_empty() {
         writeln!(out, "misread as\n\n{}", gallery(&wrong, 120))?;
-    }
-    Ok(())
-}
-
-/// Whether a file can be created here; leaves no trace.
-fn writable(file: &Path) -> Result<(), String> {
-    let existed = file.exists();
-    let opened = std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(file);
-    opened.map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    if !existed {
-        // Best effort: the file will be written over in the end.
-        let _ = std::fs::remove_file(file);
     }
     Ok(())
 }

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use kiln::burn::optim::GradientsParams;
 use kiln::data::{Images, Subset, mnist};
+use kiln::optim::{TrustRatios, trust_ratios};
 use kiln::prelude::*;
 use kiln::train::TrainError;
 use kiln_examples::{on_device, writable};
@@ -43,7 +45,7 @@ optimizer! {
     /// You, Gitman and Ginsburg 2017: each layer's rate follows the size of its weights.
     pub struct Lars { momentum: f64 = 0.9, decay: f64 = 5e-4 }
 
-    update sgd(momentum: momentum, weight_decay: decay); // LARS
+    update lars(momentum: momentum, weight_decay: decay, trust_coefficient: 0.001);
     update sgd(momentum: momentum, lr: 0.01x) for bias, norm;
 }
 
@@ -89,7 +91,7 @@ struct Options {
     #[arg(long, default_value_t = 0.05)]
     rate: f64,
     /// The learning rate of LARS per 128 examples.
-    #[arg(long, default_value_t = 0.2)]
+    #[arg(long, default_value_t = 0.5)]
     lars_rate: f64,
     /// Learn from the first 50,000 training images and test on the other 10,000: to choose the
     /// rates by.
@@ -147,6 +149,7 @@ fn run(options: &Options, device: &Device, out: &mut impl Write) -> Result<(), B
         train,
         test,
     };
+    writeln!(out, "{}\n", study.trust_ratios()?)?;
     let (base, lars) = (options.rate, options.lars_rate);
     let scale = LARGE as f64 / SMALL as f64;
     let mut rows = Vec::new();
@@ -196,6 +199,18 @@ struct Study<'a> {
 }
 
 impl Study<'_> {
+    /// The layers before the first step: why one rate does not fit them all.
+    fn trust_ratios(&self) -> Result<TrustRatios, Box<dyn Error>> {
+        let device = self.device.clone().autodiff();
+        device.seed(1);
+        let model = NetConfig::new().init(&device)?;
+        let images = self.train.gather(&Vec::from_iter(0..1024))?;
+        let Batch { input, target } = Batch::<Net>::upload(images, &device)?;
+        let loss = model.loss(model.forward(input), target);
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        Ok(trust_ratios(&model, &gradients))
+    }
+
     fn train<O: Optimizer, S: Schedule>(
         &self,
         optimizer: O,
