@@ -1,5 +1,6 @@
 //! The learning rate over a training as an SVG picture.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::Rate;
@@ -44,11 +45,13 @@ impl Rate {
         let horizon = self.horizon();
         let (steps, epoch) = (horizon.steps as f64, horizon.steps_per_epoch as f64);
         let points = horizon.steps.min(POINTS);
-        let curve: Vec<(f64, f64)> = (0..=points)
-            .map(|point| {
-                let share = point as f64 / points as f64;
-                (share, self.at((share * steps) as u64))
-            })
+        let even = (0..=points).map(|point| (point as f64 / points as f64 * steps) as u64);
+        // The peak is often where a phase begins.
+        let begins = self.starts().filter(|start| *start <= horizon.steps);
+        let drawn: BTreeSet<u64> = even.chain(begins).collect();
+        let curve: Vec<(f64, f64)> = drawn
+            .into_iter()
+            .map(|step| (step as f64 / steps, self.at(step)))
             .collect();
         let highest = curve
             .iter()

@@ -104,6 +104,12 @@ impl Rate {
         self.peak * factor
     }
 
+    /// The first step of each phase.
+    pub(super) fn starts(&self) -> impl Iterator<Item = u64> {
+        let starts = self.segments.iter().map(|segment| segment.start.ceil());
+        starts.map(|start| start as u64)
+    }
+
     /// The metric that a plateau watches: [`observe`](Self::observe) must be told of it after each
     /// epoch. `None` where there is no plateau.
     pub fn watches(&self) -> Option<&Metric> {
