@@ -13,6 +13,9 @@ const BLOCK: usize = 16 * LANES;
 
 /// The sum of all squares. Its parts are the same whatever the number of threads.
 pub fn sum(numbers: &[f32]) -> f32 {
+    if numbers.len() <= SHARE {
+        return part(numbers) as f32;
+    }
     let parts: Vec<f64> = numbers.par_chunks(SHARE).map(part).collect();
     parts.iter().sum::<f64>() as f32
 }
