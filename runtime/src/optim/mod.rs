@@ -1,4 +1,5 @@
-//! Optimizers as declared: which update rule moves which parameter, and how gradients are clipped.
+//! Optimizers as declared: which update rule moves which parameter, and what happens to gradients
+//! and weights beside it.
 //!
 //! [`optimizer!`](crate::optimizer) turns a declaration into a configuration that implements
 //! [`Optimizer`]. Its [`Recipe`] is the declaration with every number filled in: plain data.

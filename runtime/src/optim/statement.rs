@@ -42,7 +42,8 @@ choices! {
         }
         /// Adaptive SAM ([Kwon et al. 2021](https://arxiv.org/abs/2102.11600)): the gradient at
         /// `w + rho · T²g / ‖Tg‖` with `T = |w| + eta`, which does not change when a network's
-        /// weights are scaled without changing what it computes.
+        /// weights are scaled without changing what it computes. As in the authors' code, `T` is 1
+        /// for biases and for the shift `beta` of a normalisation layer.
         Asam = ASAM {
             /// The radius, above 0; 0.5 in the paper.
             rho: f64,
@@ -56,13 +57,16 @@ choices! {
     /// `average ..;`: an average of the weights.
     pub enum Average {
         /// The exponential moving average after every step, `a ← decay · a + (1 - decay) · w`,
-        /// from the initial weights.
+        /// from the initial weights: timm's `ModelEmaV2`, where PyTorch's `AveragedModel` begins with
+        /// the weights after the first step. Running statistics are averaged like weights.
         Ema = EMA {
             /// In [0, 1).
             decay: f64,
         }
         /// Stochastic weight averaging ([Izmailov et al. 2018](https://arxiv.org/abs/1803.05407)):
-        /// the mean of the weights at `from` and every `every` after it.
+        /// the mean of the weights at `from` and every `every` after it, in finished steps; a
+        /// fraction of a step is the whole step after it. Running statistics are measured anew, see
+        /// [`update_batch_norm`](crate::train::update_batch_norm).
         Swa = SWA {
             /// The first moment.
             from: Time,
@@ -71,7 +75,8 @@ choices! {
         }
         /// Lookahead ([Zhang et al. 2019](https://arxiv.org/abs/1907.08610)): every `k` steps the
         /// slow weights go `alpha` of the way to the fast ones, `s ← s + alpha · (w - s)`, and the
-        /// fast ones begin there again, `w ← s`.
+        /// fast ones begin there again, `w ← s`. The slow weights begin at the initial ones.
+        /// The paper measures the slow weights, which training has reached after a multiple of `k`.
         Lookahead = LOOKAHEAD {
             /// Steps of the fast weights, at least 1; 5 in the paper.
             k: usize,

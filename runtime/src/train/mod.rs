@@ -5,14 +5,14 @@ mod batch_norm;
 mod error;
 mod evaluate;
 mod observe;
+mod parameters;
 mod progress;
 mod step;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use burn::module::{ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{DataError, Loader, Sampler, Source, SplitMix64};
@@ -23,6 +23,7 @@ use crate::schedule::{Horizon, LrScheduler, Rate, Schedule};
 pub use batch_norm::update_batch_norm;
 pub use error::{TrainError, TrainFailure};
 pub use evaluate::{Evaluation, evaluate};
+use parameters::{is_trainable, non_finite_parameter};
 use progress::Progress;
 use step::{Feed, Losses};
 
@@ -428,48 +429,6 @@ struct Session {
 /// The seed of a step's random numbers.
 fn mix(seed: u64, step: u64) -> u64 {
     SplitMix64::new(seed ^ SplitMix64::new(step).next()).next()
-}
-
-/// The path of a parameter or running statistic that holds a NaN or an infinity.
-fn non_finite_parameter<M: Model>(model: &M) -> Option<String> {
-    let mut finder = NonFinite::default();
-    model.visit(&mut finder);
-    finder.found
-}
-
-#[derive(Default)]
-struct NonFinite {
-    path: Vec<String>,
-    found: Option<String>,
-}
-
-impl ModuleVisitor for NonFinite {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if self.found.is_none() && !param.val().is_finite().all().into_scalar::<bool>() {
-            self.found = Some(self.path.join("."));
-        }
-    }
-}
-
-/// Whether any parameter takes a gradient.
-fn is_trainable<M: Model>(model: &M) -> bool {
-    struct Trainable(bool);
-    impl ModuleVisitor for Trainable {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0 |= param.is_require_grad();
-        }
-    }
-    let mut trainable = Trainable(false);
-    model.clone().train().visit(&mut trainable);
-    trainable.0
 }
 
 /// The end of the data before the end of the epoch: a source whose length changed.
