@@ -7,35 +7,28 @@ use std::sync::LazyLock;
 use proc_macro2::Ident;
 
 use super::ir::{Choice, Recipe, Rule, Target, Time, Value};
+use super::order::{self, Stage};
 use super::parse::{self, Declaration, Statement};
-use super::rules::{self, Kind, Param, Range, Spec, UPDATES, matches};
-use crate::report::{Pos, Report};
+use super::rules::{self, Kind, Param, Range, Spec, UPDATES};
+use crate::report::Report;
 use crate::schedule::rules as time;
 use crate::suggest;
 use crate::syntax::{self, Bound, Call, Expr, Head, HyperType, Number, Signature, Unit};
 
 const KINDS: [&str; 3] = ["bias", "norm", "embedding"];
 
-/// Where a rule stands, and its targets as written; `None` for a rule for all parameters.
-type Place<'a> = (Pos, Option<&'a [parse::Target]>);
-
 /// What `declaration` says. Where something is wrong, the report says so, and the result is empty.
 pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a> {
     let head = &declaration.head;
     let checker = Checker { head, report };
     let mut recipe = Recipe::default();
-    let mut places = Vec::new();
-    let mut unknown = false;
-    let mut stages: Vec<Stage> = Vec::new();
+    let mut first = Stage::default();
+    let mut stages: Vec<(Time, Stage)> = Vec::new();
     for statement in &declaration.statements {
         match statement {
             Statement::Update { call, targets, pos } => {
                 let targets = targets.as_deref();
-                places.push((*pos, targets));
-                match checker.rule(call, targets) {
-                    Some(rule) => recipe.rules.push(rule),
-                    None => unknown = true,
-                }
+                first.push((*pos, targets), checker.rule(call, targets));
             }
             Statement::Switch {
                 at,
@@ -46,9 +39,17 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
                 let targets = targets.as_deref();
                 let at = checker.time("at", at);
                 let rule = checker.rule(call, targets);
-                if let Some(at) = at {
-                    checker.switch(at, (*pos, targets), &mut stages);
-                    recipe.switches.extend(rule.map(|rule| (at, rule)));
+                let Some(at) = at else {
+                    continue;
+                };
+                if !stages.last().is_some_and(|(last, _)| last.is(&at, head)) {
+                    if let Some((last, _)) = stages.last() {
+                        order::rises(last, &at, report);
+                    }
+                    stages.push((at, Stage::default()));
+                }
+                if let Some((_, stage)) = stages.last_mut() {
+                    stage.push((*pos, targets), rule);
                 }
             }
             Statement::Other {
@@ -73,11 +74,24 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
             }
         }
     }
-    if !declaration.broken {
-        default_comes_first(&places, head, report);
+    if first.places.is_empty() && !declaration.broken {
+        let message = format!(
+            "`{}` does not say how parameters are updated; write `update sgd(momentum: 0.9);`",
+            head.name,
+        );
+        report.error(head, message);
     }
-    if !unknown {
-        every_rule_can_win(&recipe.rules, &places, report);
+    let later = stages.iter();
+    let later = later.map(|(_, stage)| ("the first rule from a moment on", stage));
+    for (which, stage) in std::iter::once(("the first rule", &first)).chain(later) {
+        stage.default_comes_first(which, declaration.broken, report);
+        stage.every_rule_can_win(report);
+    }
+    recipe.rules = first.rules;
+    for (at, stage) in stages {
+        recipe
+            .switches
+            .extend(stage.rules.into_iter().map(|rule| (at, rule)));
     }
     let taken = [HyperType::Int, HyperType::Float, HyperType::Bool];
     head.every_hyper_is_used(&taken, report);
@@ -86,13 +100,6 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
     } else {
         Recipe::default()
     }
-}
-
-/// The rules that hold from one moment on.
-struct Stage<'a> {
-    at: Time<'a>,
-    /// The moment, if it is a literal.
-    moment: Option<f64>,
 }
 
 struct Checker<'a> {
@@ -302,44 +309,6 @@ impl<'a> Checker<'a> {
         }
         Some(Time { value: expr, unit })
     }
-
-    /// The moments of `switch` rise, and the first rule of each is for all parameters.
-    fn switch(&self, at: Time<'a>, (pos, targets): Place, stages: &mut Vec<Stage<'a>>) {
-        let moment = at.value.real();
-        let same = |last: &Stage| {
-            let literally = last.moment.is_some() && last.moment == moment;
-            let names = (last.at.value.names(), at.value.names());
-            let by_name = last.moment.is_none() && moment.is_none() && names.0 == names.1;
-            last.at.unit == at.unit && (literally || by_name)
-        };
-        if stages.last().is_some_and(same) {
-            if targets.is_none() {
-                let message = "this is the second rule for all parameters from this moment on; keep \
-                               one, or say what this one is `for`";
-                self.report.error(pos, message);
-            }
-            return;
-        }
-        if let Some(last) = stages.last()
-            && let (Some(before), Some(after)) = (last.moment, moment)
-            && last.at.unit == at.unit
-            && after < before
-        {
-            let unit = at.unit;
-            let message = format!(
-                "moments must rise, but {} stands behind {}",
-                unit.show(after),
-                unit.show(before),
-            );
-            self.report.error(at.value.pos, message);
-        }
-        if targets.is_some() {
-            let message = "the first rule from a moment on must be for all parameters; write one \
-                           without `for` before it";
-            self.report.error(pos, message);
-        }
-        stages.push(Stage { at, moment });
-    }
 }
 
 const LR_FORM: &str = "the learning rate of a rule is a multiple of the schedule's: `lr: 10x`";
@@ -420,70 +389,5 @@ fn pattern(text: &str) -> Result<Target, String> {
             letter.escape_debug(),
         )),
         None => Ok(Target::Path(text.into())),
-    }
-}
-
-fn default_comes_first(places: &[Place], head: &Head, report: &Report) {
-    let Some(((_, first), rest)) = places.split_first() else {
-        let message = format!(
-            "`{}` does not say how parameters are updated; write `update sgd(momentum: 0.9);`",
-            head.name,
-        );
-        report.error(head, message);
-        return;
-    };
-    let mut default = first.is_none();
-    for (pos, targets) in rest {
-        if targets.is_some() {
-            continue;
-        }
-        let message = if default {
-            "this is the second rule for all parameters, and the last rule that matches wins: \
-             the rules before it would never be used; keep one, or say what this one is `for`"
-        } else {
-            "this rule is for all parameters and hides the rules before it, because the last rule \
-             that matches wins; write it first"
-        };
-        report.error(*pos, message);
-        default = true;
-    }
-    if !default {
-        let (pos, _) = places[0];
-        let message =
-            "the first rule must be for all parameters; write one without `for` before it";
-        report.error(pos, message);
-    }
-}
-
-fn every_rule_can_win(rules: &[Rule], places: &[Place], report: &Report) {
-    for (i, (rule, (pos, targets))) in rules.iter().zip(places).enumerate() {
-        // What was refused among its targets may be what a rule can win.
-        let whole = rule.targets.len() == targets.map_or(0, <[_]>::len);
-        let later = rules[i + 1..].iter().flat_map(|rule| &rule.targets);
-        let later: Vec<&Target> = later.collect();
-        let hidden = match rule.targets.as_slice() {
-            [] => later
-                .iter()
-                .any(|later| **later == Target::Path("*".into())),
-            targets => targets
-                .iter()
-                .all(|target| later.iter().any(|later| later.covers(target))),
-        };
-        if whole && hidden {
-            let message = "this rule never wins: the rules behind it match all that it matches, and \
-                           the last rule that matches wins";
-            report.error(*pos, message);
-        }
-    }
-}
-
-impl Target {
-    /// Whether all that `other` matches is surely matched.
-    fn covers(&self, other: &Target) -> bool {
-        match (self, other) {
-            (Target::Path(pattern), Target::Path(path)) => matches(pattern, path),
-            (Target::Path(pattern), _) => pattern == "*",
-            _ => self == other,
-        }
     }
 }

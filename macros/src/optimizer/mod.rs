@@ -3,6 +3,7 @@
 mod check;
 mod expand;
 mod ir;
+mod order;
 mod parse;
 mod rules;
 #[cfg(test)]

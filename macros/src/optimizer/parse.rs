@@ -100,6 +100,9 @@ impl Statement {
             self::word(input, "at", FORM)?;
             let at = Value::parse(input)?;
             self::word(input, "to", FORM)?;
+            if !input.peek(Ident::peek_any) {
+                return Err(input.error(format!("expected an update rule here: {FORM}")));
+            }
             let call = Call::parse(input, report)?;
             let targets = for_targets(input, report)?;
             let pos = start.to(call.pos);

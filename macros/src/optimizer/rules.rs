@@ -431,7 +431,7 @@ pub const STATEMENTS: &[Statement] = &[
         of: "Average",
         what: "kind of average",
         choices: &[&[&EMA, &SWA], &[&LOOKAHEAD]],
-        twice: "the weights are averaged like this twice; keep one of the two",
+        twice: "a second average of this kind; keep one `lookahead` at most, and one of `ema` and `swa`",
     },
 ];
 

@@ -193,7 +193,7 @@ fn what_excludes_each_other_is_said_once() {
         ),
         (
             "average ema(decay: 0.9); average lookahead(); average swa(from: 75 %, every: 1 epoch);",
-            "the weights are averaged like this twice; keep one of the two",
+            "a second average of this kind; keep one `lookahead` at most, and one of `ema` and `swa`",
         ),
     ] {
         assert_mistakes(&format!("{ALL} {statements}"), &[message]);
@@ -228,8 +228,17 @@ fn the_moments_of_switch_rise_and_each_begins_with_a_rule_for_all() {
         ),
         (
             "switch at 80 % to sgd; switch at 80 % to adam;",
-            "this is the second rule for all parameters from this moment on; keep one, or say what \
-             this one is `for`",
+            "this is the second rule for all parameters, and the last rule that matches wins: the \
+             rules before it would never be used; keep one, or say what this one is `for`",
+        ),
+        (
+            "switch at 80 % to sgd; switch at 80 % to sgd() for \"a.b\"; switch at 80 % to adam() for \"a.*\";",
+            "this rule never wins: the rules behind it match all that it matches, and the last rule \
+             that matches wins",
+        ),
+        (
+            "switch at 80 % to;",
+            "expected an update rule here: `switch at 80 % to sgd(momentum: 0.9);`",
         ),
         (
             "switch at 80 % to sgd() for bias;",
