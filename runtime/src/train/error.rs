@@ -33,7 +33,8 @@ pub enum TrainError {
         /// The number of micro-batches.
         pieces: usize,
     },
-    /// A loss that is a NaN or an infinity.
+    /// A loss that is a NaN or an infinity; where the optimizer declares `sharpness`, that of either
+    /// pass.
     #[error(
         "the loss is {loss} at epoch {epoch}, step {step} (learning rate {rate}){}; \
          lower the learning rate or warm it up, clip the gradient, or look for bad values in the data",
@@ -95,7 +96,7 @@ pub enum TrainError {
 pub struct TrainFailure<M> {
     /// Why.
     pub error: TrainError,
-    /// The last model with finite weights, and the epochs that were finished.
+    /// The last model with finite weights, no average of them, and the epochs that were finished.
     pub trained: Box<Trained<M>>,
 }
 
