@@ -255,8 +255,8 @@ mod training {
         assert_eq!(
             said(rates(Own::new(), true)),
             "the schedule's plateau watches `\"f1\"`, which this training does not measure: the \
-             trainer measures `training_loss`, `validation_loss` and `accuracy`; what a loop of \
-             your own measures it tells `Rate::observe`",
+             trainer measures `training_loss`, `validation_loss` and `accuracy`; tell it how to \
+             measure another with `.metric(name, |model| ..)`",
         );
     }
 }

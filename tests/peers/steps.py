@@ -10,6 +10,9 @@ them, [in, out]. Each case holds the recipe as `kiln::optim::Recipe` reads it.
 - ASAM is that of https://github.com/SamsungLabs/ASAM (asam.py: `ascent_step`, `descent_step`).
 - Lookahead is that of the paper, Zhang et al. 2019, algorithm 1, whose slow weights begin at the
   initial ones. timm's begin at the fast ones of the first synchronisation, so its first does nothing.
+The rules of these three are written out below after those sources, a few lines each, since none is a package;
+the rest is the packages' own code.
+
 - The exponential average is timm's ModelEmaV2; SWA and the measuring of its running statistics are
   torch.optim.swa_utils.
 """
@@ -33,18 +36,18 @@ def tensors(seed, *shapes):
 
 def sgd(momentum=0.0, weight_decay=0.0, lr=1.0, targets=()):
     fields = {"momentum": momentum, "nesterov": False, "weight_decay": weight_decay}
-    return {"update": {"Sgd": fields}, "lr": lr, "targets": list(targets)}
+    return {"update": {"sgd": fields}, "lr": lr, "targets": list(targets)}
 
 
 def adam(lr=1.0, targets=()):
     fields = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0}
-    return {"update": {"Adam": fields}, "lr": lr, "targets": list(targets)}
+    return {"update": {"adam": fields}, "lr": lr, "targets": list(targets)}
 
 
 def recipe(*rules, clip=None, sharpness=None, average=(), switches=()):
     return {
         "rules": list(rules),
-        "clip": None if clip is None else {"GlobalNorm": {"max_norm": clip}},
+        "clip": None if clip is None else {"global_norm": {"max_norm": clip}},
         "noise": None,
         "sharpness": sharpness,
         "average": list(average),
@@ -58,7 +61,7 @@ def optimizer(rules, weights, biases, lr):
     made = []
     for rule, group in zip(rules, groups):
         (name, fields), lr_of_rule = next(iter(rule["update"].items())), lr * rule["lr"]
-        if name == "Sgd":
+        if name == "sgd":
             arguments = {key: fields[key] for key in ("momentum", "nesterov", "weight_decay")}
             made.append(torch.optim.SGD(group, lr=lr_of_rule, **arguments))
         else:
@@ -72,7 +75,7 @@ def climb(named, sharpness):
     old = [p.detach().clone() for _, p in named]
     (kind, fields) = next(iter(sharpness.items()))
     with torch.no_grad():
-        if kind == "Sam":
+        if kind == "sam":
             norm = torch.norm(torch.stack([p.grad.norm(p=2) for _, p in named]), p=2)
             scale = fields["rho"] / (norm + 1e-12)
             for _, p in named:
@@ -117,7 +120,7 @@ def run(recipe, lr, pieces=1):
     biases = [p for name, p in named if "bias" in name]
     optimizers = optimizer(recipe["rules"], weights, biases, lr)
     kinds = {kind: fields for average in recipe["average"] for kind, fields in average.items()}
-    lookahead, ema, swa = kinds.get("Lookahead"), kinds.get("Ema"), kinds.get("Swa")
+    lookahead, ema, swa = kinds.get("lookahead"), kinds.get("ema"), kinds.get("swa")
     slow = [p.detach().clone() for _, p in named]
     if ema is not None:
         averaged = ModelEmaV2(net, decay=ema["decay"])
@@ -142,7 +145,7 @@ def run(recipe, lr, pieces=1):
                 for (_, p), value in zip(named, old):
                     p.copy_(value)
         if recipe["clip"] is not None:
-            bound = recipe["clip"]["GlobalNorm"]["max_norm"]
+            bound = recipe["clip"]["global_norm"]["max_norm"]
             torch.nn.utils.clip_grad_norm_(net.parameters(), bound)
         for one in optimizers:
             one.step()
@@ -166,12 +169,12 @@ def run(recipe, lr, pieces=1):
     return case
 
 
-SAM = {"Sam": {"rho": 0.05}}
-FAR = {"Sam": {"rho": 0.5}}
-ASAM = {"Asam": {"rho": 0.5, "eta": 0.01}}
-LOOKAHEAD = {"Lookahead": {"k": 5, "alpha": 0.5}}
-EMA = {"Ema": {"decay": 0.9}}
-SWA = {"Swa": {"from": {"steps": 20.0}, "every": {"steps": 7.0}}}
+SAM = {"sam": {"rho": 0.05}}
+FAR = {"sam": {"rho": 0.5}}
+ASAM = {"asam": {"rho": 0.5, "eta": 0.01}}
+LOOKAHEAD = {"lookahead": {"k": 5, "alpha": 0.5}}
+EMA = {"ema": {"decay": 0.9}}
+SWA = {"swa": {"from": {"steps": 20.0}, "every": {"steps": 7.0}}}
 momentum = sgd(momentum=0.9)
 
 
@@ -188,12 +191,12 @@ cases = [
     run(recipe(sgd(momentum=0.9, weight_decay=0.01), sharpness=FAR, clip=0.2), 0.1, pieces=4),
     run(recipe(adam(), sharpness=SAM), 0.01),
     run(recipe(momentum, sharpness=ASAM), 0.1),
-    run(recipe(momentum, sharpness={"Asam": {"rho": 1.0, "eta": 0.1}}, clip=0.2), 0.1, pieces=4),
-    run(recipe(momentum, sharpness={"Asam": {"rho": 0.2, "eta": 0.0}}), 0.1),
+    run(recipe(momentum, sharpness={"asam": {"rho": 1.0, "eta": 0.1}}, clip=0.2), 0.1, pieces=4),
+    run(recipe(momentum, sharpness={"asam": {"rho": 0.2, "eta": 0.0}}), 0.1),
     run(recipe(momentum, average=[LOOKAHEAD]), 0.1),
-    run(recipe(adam(), average=[{"Lookahead": {"k": 3, "alpha": 0.8}}]), 0.01),
+    run(recipe(adam(), average=[{"lookahead": {"k": 3, "alpha": 0.8}}]), 0.01),
     run(recipe(momentum, average=[EMA]), 0.1),
-    run(recipe(adam(), average=[{"Ema": {"decay": 0.99}}]), 0.01),
+    run(recipe(adam(), average=[{"ema": {"decay": 0.99}}]), 0.01),
     run(recipe(momentum, average=[SWA]), 0.1),
     run(recipe(adam(), switches=[switch(25, sgd(momentum=0.9, lr=10.0))]), 0.01),
     run(
@@ -202,7 +205,7 @@ cases = [
             switches=[
                 switch(10, adam(lr=0.1)),
                 switch(30, sgd(momentum=0.5)),
-                switch(30, sgd(lr=0.5, targets=["Bias"])),
+                switch(30, sgd(lr=0.5, targets=["bias"])),
             ],
         ),
         0.1,

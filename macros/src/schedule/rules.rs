@@ -273,12 +273,36 @@ pub fn together(
             )),
             _ => None,
         },
+        "plateau" if !word("threshold_mode", "absolute") && smaller_is_better(known) => {
+            match known("threshold") {
+                Known::Number(threshold) if threshold >= 1.0 => Some((
+                    "threshold",
+                    format!(
+                        "`threshold` must be below 1, found {threshold}: it is a share of the best \
+                         value, and nothing above 0 would be better; `threshold_mode: absolute` \
+                         makes it a difference"
+                    ),
+                )),
+                _ => None,
+            }
+        }
         "plateau" if known("on") == Known::Text && absent("mode") => Some((
             "on",
             "a metric of your own needs its `mode`: `min` if less of it is better, `max` if more is"
                 .into(),
         )),
         _ => None,
+    }
+}
+
+/// Whether less of what a plateau watches is better, as far as that is known.
+fn smaller_is_better(known: &dyn Fn(&str) -> Known) -> bool {
+    match known("mode") {
+        Known::Absent => {
+            matches!(known("on"), Known::Absent | Known::Word(_))
+                && known("on") != Known::Word("accuracy")
+        }
+        mode => mode == Known::Word("min"),
     }
 }
 

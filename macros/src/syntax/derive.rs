@@ -98,7 +98,15 @@ impl Derive {
             _ => None,
         };
         let Some(known) = known else {
-            let message = "a hyper-parameter is `usize`, `f64` or `bool`";
+            let found = quote::quote!(#ty).to_string();
+            let meant = if found.starts_with('f') {
+                "f64"
+            } else {
+                "usize"
+            };
+            let message = format!(
+                "a hyper-parameter is `usize`, `f64` or `bool`, found `{found}`; write `{name}: {meant}`",
+            );
             report.syn(syn::Error::new_spanned(&ty, message));
             return None;
         };

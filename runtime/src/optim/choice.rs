@@ -38,9 +38,9 @@ macro_rules! choices {
             )*
         }
     ) => {
-        $(#[$outer])*
         #[derive(Clone, Copy, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
         #[serde(deny_unknown_fields)]
+        $(#[$outer])*
         #[non_exhaustive]
         pub enum $name {
             $($(#[$doc])* $variant { $($(#[$field_doc])* $field: $type,)* },)*

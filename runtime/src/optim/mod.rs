@@ -54,32 +54,32 @@
 //!
 //! optimizer! {
 //!     /// Layer-wise rates for the weights alone.
-//!     struct LargeBatch { decay: f64 = 1e-4, trust_coefficient: f64 = 0.001 }
+//!     struct LargeBatch { momentum: f64 = 0.9, decay: f64 = 5e-4 }
 //!
-//!     update lars(momentum: 0.9, weight_decay: decay, trust_coefficient: trust_coefficient);
-//!     update sgd(momentum: 0.9) for bias, norm;
+//!     update lars(momentum: momentum, weight_decay: decay, trust_coefficient: 0.001);
+//!     update sgd(momentum: momentum, lr: 0.01x) for bias, norm;
 //! }
 //!
 //! schedule! {
-//!     /// The rate of a batch of 256, times the batch.
-//!     struct Scaled { base: f64 = 0.1 }
+//!     /// The rate of a batch of 128, times the batch, reached gradually.
+//!     struct Scaled { base: f64 = 0.5 }
 //!
-//!     peak base per 256 examples;
-//!     warmup(5 epochs, from: 0) -> cosine(to: 0);
+//!     peak base per 128 examples;
+//!     warmup(20 %) -> cosine;
 //! }
 //!
 //! let device = kiln::device::default_device()?.autodiff();
 //! let digits = DigitsConfig::new().init(&device)?;
 //! let mut optimizer = LargeBatch::new().init(&digits)?;
 //! let rate = Scaled::new().over(&Horizon { steps: 640, steps_per_epoch: 8, batch: 8192 })?;
-//! assert_eq!(rate.at(5 * 8), 3.2);
+//! assert_eq!(rate.at(128), 32.0);
 //!
 //! let image = Tensor::ones([4, 1, 12, 12], &device);
 //! let labels = Tensor::<1, Int>::from_ints([3, 1, 4, 1], &device);
 //! let loss = digits.loss(digits.forward(image), labels);
 //! let gradients = GradientsParams::from_grads(loss.backward(), &digits);
 //! println!("{}", trust_ratios(&digits, &gradients));
-//! let digits = optimizer.step(rate.at(40), digits, gradients);
+//! let digits = optimizer.step(rate.at(128), digits, gradients);
 //! # let _ = digits;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -10,6 +10,7 @@ use super::OptimizerError;
 use crate::model::checksum;
 
 /// The whole state of an [`Updater`](super::Updater).
+#[non_exhaustive]
 pub struct UpdaterRecord {
     /// The steps so far.
     pub steps: u64,

@@ -5,6 +5,7 @@ use crate::schedule::Time;
 
 choices! {
     /// `clip ..;`: how gradients are clipped before the update.
+    #[serde(rename_all = "snake_case")]
     pub enum Clip {
         /// [`clip_global_norm`](super::clip_global_norm) with this bound.
         GlobalNorm = GLOBAL_NORM {
@@ -16,6 +17,7 @@ choices! {
 
 choices! {
     /// `noise ..;`: what is added to the gradients, after clipping.
+    #[serde(rename_all = "snake_case")]
     pub enum Noise {
         /// Independent normal numbers of variance `eta / (1 + t)^gamma` at step *t*, from 0
         /// ([Neelakantan et al. 2015](https://arxiv.org/abs/1511.06807)). With `gamma: 0` the
@@ -33,6 +35,7 @@ choices! {
 choices! {
     /// `sharpness ..;`: the gradient is taken at the worst point near by. Every step takes two
     /// passes.
+    #[serde(rename_all = "snake_case")]
     pub enum Sharpness {
         /// Sharpness-aware minimisation ([Foret et al. 2021](https://arxiv.org/abs/2010.01412)):
         /// the gradient at `w + rho · g / ‖g‖`, where ‖g‖ is the norm of all gradients together.
@@ -55,6 +58,7 @@ choices! {
 
 choices! {
     /// `average ..;`: an average of the weights.
+    #[serde(rename_all = "snake_case")]
     pub enum Average {
         /// The exponential moving average after every step, `a ← decay · a + (1 - decay) · w`,
         /// from the initial weights: timm's `ModelEmaV2`, where PyTorch's `AveragedModel` begins with

@@ -12,6 +12,7 @@ use super::{OptimizerError, Rule};
 
 /// What stands behind `for`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Target {
     /// Every parameter named `bias`.

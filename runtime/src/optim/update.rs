@@ -6,6 +6,7 @@ use super::choice::{Value, choices};
 
 choices! {
     /// An update rule. `g` is the gradient of a parameter `w`, `γ` the learning rate.
+    #[serde(rename_all = "lowercase")]
     pub enum Update {
         /// Stochastic gradient descent:
         /// `d = g + weight_decay·w`, `v ← momentum·v + d`, `w ← w - γv`, and with `nesterov`

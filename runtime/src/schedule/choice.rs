@@ -77,6 +77,7 @@ choices! {
 /// What a [`Phase::Plateau`](super::Phase::Plateau) watches.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Metric {
     /// The mean loss on the validation set.
     #[default]
@@ -85,7 +86,8 @@ pub enum Metric {
     TrainingLoss,
     /// The share of classes on the validation set that are right.
     Accuracy,
-    /// A metric of one's own, which a loop of one's own observes.
+    /// A metric of one's own, which [`Trainer::metric`](crate::train::Trainer::metric) measures, or a
+    /// loop of one's own observes.
     Named(String),
 }
 

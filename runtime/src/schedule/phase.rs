@@ -11,6 +11,7 @@ use super::{CycleShape, CyclicMode, Metric, MetricMode, ThresholdMode, Time, War
 /// duration of the last phase its last factor is held.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Phase {
     /// The peak itself: 1.
     Constant {

@@ -9,6 +9,7 @@ mod parameters;
 mod progress;
 mod step;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -93,11 +94,13 @@ pub struct Trainer<'a, M, O, S> {
     seed: u64,
     workers: usize,
     validation: Option<&'a dyn Source>,
+    metrics: Vec<(String, Measure<'a, M>)>,
     quiet: bool,
 }
 
 /// A trained model and how it came to be.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Trained<M> {
     /// The model, ready for inference; `train()` takes it back to training. Where the optimizer
     /// declares `average ema` or `average swa` this is the average.
@@ -114,6 +117,7 @@ pub struct Trained<M> {
 
 /// What an epoch came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct EpochRecord {
     /// The epoch, counted from 1.
     pub epoch: usize,
@@ -123,6 +127,8 @@ pub struct EpochRecord {
     pub rate: f64,
     /// Loss and accuracy on the validation set after it.
     pub validation: Option<Evaluation>,
+    /// What the [metrics](Trainer::metric) of one's own came to, by their names.
+    pub metrics: BTreeMap<String, f64>,
     /// The time that its steps took, in seconds.
     pub seconds: f64,
 }
@@ -180,6 +186,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             seed: 0,
             workers: 1,
             validation: None,
+            metrics: Vec::new(),
             quiet: false,
         }
     }
@@ -224,6 +231,13 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     /// ([`update_batch_norm`]).
     pub fn validate(mut self, source: &'a dyn Source) -> Self {
         self.validation = Some(source);
+        self
+    }
+
+    /// Measures a metric of your own after every epoch, on the model that training would return
+    /// then. [`EpochRecord::metrics`] holds it, and a `plateau(on: "name", ..)` watches it.
+    pub fn metric(mut self, name: impl Into<String>, measure: impl Fn(&M) -> f64 + 'a) -> Self {
+        self.metrics.push((name.into(), Box::new(measure)));
         self
     }
 
@@ -307,7 +321,8 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             if let Some(parameter) = non_finite_parameter(&trained) {
                 return Err(log.stopped(TrainError::Diverged { epoch, parameter }, sound));
             }
-            let averaged = if epoch == self.epochs || self.validation.is_some() {
+            let looked_at = self.validation.is_some() || !self.metrics.is_empty();
+            let averaged = if epoch == self.epochs || looked_at {
                 device.seed(mix(self.seed, log.steps));
                 averaged(&updater, &model, &source, self.batch / self.micro_batches)
             } else {
@@ -326,11 +341,15 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                 Ok(validation) => validation,
                 Err(error) => return Err(log.stopped(error, trained)),
             };
+            let returned = average.as_ref().unwrap_or(&trained);
+            let metrics = self.metrics.iter();
+            let metrics = metrics.map(|(name, measure)| (name.clone(), measure(returned)));
             let record = EpochRecord {
                 epoch,
                 loss: losses.mean(),
                 rate: rate.at(log.steps - 1),
                 validation,
+                metrics: metrics.collect(),
                 seconds,
             };
             if let Some(value) = rate.watches().and_then(|metric| record.measured(metric)) {
@@ -382,7 +401,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         let device = self.model.devices().into_iter().next().unwrap_or_default();
         let rate = self.schedule.over(&horizon)?;
         if let Some(metric) = rate.watches()
-            && let Some(fix) = observe::missing(metric, &self.model, self.validation)?
+            && let Some(fix) = observe::missing(metric, self)?
         {
             let metric = metric.to_string();
             return Err(TrainError::Unobserved { metric, fix });
@@ -416,6 +435,9 @@ fn averaged<M: Model>(
 
 /// How many examples are measured at a time.
 const EVALUATION_BATCH: usize = 256;
+
+/// A metric of the user's.
+type Measure<'a, M> = Box<dyn Fn(&M) -> f64 + 'a>;
 
 /// A training that can begin.
 struct Session {

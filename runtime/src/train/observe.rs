@@ -1,8 +1,7 @@
 //! What a plateau is told after an epoch.
 
 use super::evaluate::knows_right;
-use super::{EpochRecord, TrainError};
-use crate::data::Source;
+use super::{EpochRecord, TrainError, Trainer};
 use crate::model::Model;
 use crate::schedule::Metric;
 
@@ -13,29 +12,29 @@ impl EpochRecord {
             Metric::TrainingLoss => Some(self.loss),
             Metric::ValidationLoss => Some(self.validation?.loss),
             Metric::Accuracy => self.validation?.accuracy,
-            Metric::Named(_) => None,
+            Metric::Named(name) => self.metrics.get(name).copied(),
         }
     }
 }
 
-/// What to do where a training of `model` does not measure `metric`.
-pub(super) fn missing<M: Model>(
+/// What to do where `trainer` does not measure `metric`.
+pub(super) fn missing<M: Model, O, S>(
     metric: &Metric,
-    model: &M,
-    validation: Option<&dyn Source>,
+    trainer: &Trainer<M, O, S>,
 ) -> Result<Option<&'static str>, TrainError> {
-    Ok(match (metric, validation) {
+    Ok(match (metric, trainer.validation) {
         (Metric::TrainingLoss, _) | (Metric::ValidationLoss, Some(_)) => None,
         (Metric::ValidationLoss | Metric::Accuracy, None) => {
             Some("add `.validate(&source)`, or watch `training_loss`")
         }
-        (Metric::Accuracy, Some(source)) if knows_right(model, source)? => None,
+        (Metric::Accuracy, Some(source)) if knows_right(&trainer.model, source)? => None,
         (Metric::Accuracy, Some(_)) => Some(
             "its loss knows no right or wrong, so there is no accuracy; watch `validation_loss`",
         ),
+        (Metric::Named(name), _) if trainer.metrics.iter().any(|(own, _)| own == name) => None,
         (Metric::Named(_), _) => Some(
-            "the trainer measures `training_loss`, `validation_loss` and `accuracy`; what a loop \
-             of your own measures it tells `Rate::observe`",
+            "the trainer measures `training_loss`, `validation_loss` and `accuracy`; tell it how to \
+             measure another with `.metric(name, |model| ..)`",
         ),
     })
 }
