@@ -82,7 +82,7 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
         report.error(head, message);
     }
     let later = stages.iter();
-    let later = later.map(|(_, stage)| ("the first rule from a moment on", stage));
+    let later = later.map(|(_, stage)| (FROM_A_MOMENT, stage));
     for (which, stage) in std::iter::once(("the first rule", &first)).chain(later) {
         stage.default_comes_first(which, declaration.broken, report);
         stage.every_rule_can_win(report);
@@ -240,7 +240,13 @@ impl<'a> Checker<'a> {
         if !expr.is_early(&format!("`{name}`"), self.head, self.report) {
             return None;
         }
-        if let Some((found, with)) = self.known(expr)
+        if !expr.names().is_empty() && expr.may_leave_counts() {
+            let message = format!(
+                "`{name}` is a count, and a difference or a quotient of hyper-parameters may be \
+                 none; use `+` and `*` alone, or a hyper-parameter of its own",
+            );
+            self.report.error(expr.pos, message);
+        } else if let Some((found, with)) = self.known(expr)
             && !found.is_some_and(|found| found >= 1.0 && found.fract() == 0.0)
         {
             let found = found.map_or("no number".into(), |found| found.to_string());
@@ -310,6 +316,8 @@ impl<'a> Checker<'a> {
         Some(Time { value: expr, unit })
     }
 }
+
+const FROM_A_MOMENT: &str = "the first rule from a moment on (rules with the same time)";
 
 const LR_FORM: &str = "the learning rate of a rule is a multiple of the schedule's: `lr: 10x`";
 

@@ -242,8 +242,8 @@ fn the_moments_of_switch_rise_and_each_begins_with_a_rule_for_all() {
         ),
         (
             "switch at 80 % to sgd() for bias;",
-            "the first rule from a moment on must be for all parameters; write one without `for` \
-             before it",
+            "the first rule from a moment on (rules with the same time) must be for all parameters; \
+             write one without `for` before it",
         ),
         (
             "switch at 80 to sgd;",
@@ -264,6 +264,11 @@ fn the_moments_of_switch_rise_and_each_begins_with_a_rule_for_all() {
         (
             "average swa(from: 75 %);",
             "`swa` needs `every`: `swa(from: .., every: ..)`",
+        ),
+        (
+            "switch at 80 % to sgd; switch at 8 epochs to sgd() for bias;",
+            "the first rule from a moment on (rules with the same time) must be for all parameters; \
+             write one without `for` before it",
         ),
         (
             "average lookahead(k: 0);",
@@ -387,6 +392,20 @@ fn numbers_stay_in_their_range() {
         ),
     ] {
         assert_mistakes(statements, &[message]);
+    }
+}
+
+#[test]
+fn a_count_is_a_count_whatever_its_hyper_parameters_are() {
+    const MAY_BE_NONE: &str = "`k` is a count, and a difference or a quotient of hyper-parameters may \
+                               be none; use `+` and `*` alone, or a hyper-parameter of its own";
+    for count in ["n - 1", "n / 3", "-n", "2 * (n - 2) + 1"] {
+        let statements = format!("{ALL} average lookahead(k: {count});");
+        assert_mistakes(&statements, &[MAY_BE_NONE]);
+    }
+    for count in ["2 * n + 1", "6 / 2", "3 - 1"] {
+        let statements = format!("{ALL} average lookahead(k: {count});");
+        assert_mistakes(&statements, &[]);
     }
 }
 

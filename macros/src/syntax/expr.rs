@@ -234,6 +234,23 @@ impl Expr {
         }
     }
 
+    /// Whether it may be negative or a fraction though its names are whole numbers from 0.
+    pub fn may_leave_counts(&self) -> bool {
+        match &self.node {
+            Node::Int(_) | Node::Name(_) | Node::Any(_) => false,
+            Node::Float(_) | Node::Bool(_) | Node::Neg(_) => true,
+            Node::Binary(op, left, right) => {
+                matches!(op, Op::Sub | Op::Div)
+                    || left.may_leave_counts()
+                    || right.may_leave_counts()
+            }
+            Node::If(choice) => {
+                choice.then.may_leave_counts() || choice.otherwise.may_leave_counts()
+            }
+            Node::Pick(items, _) => items.iter().any(Expr::may_leave_counts),
+        }
+    }
+
     /// What is divided by in it.
     pub fn divisors(&self) -> Vec<&Expr> {
         match &self.node {
