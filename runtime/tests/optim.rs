@@ -11,8 +11,8 @@ use burn::nn::{
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 use kiln::optim::{
-    Clip, Optimizer, OptimizerError, Recipe, Rule, Target, Update, UpdaterRecord, clip_global_norm,
-    global_norm,
+    AdjustLr, Clip, Optimizer, OptimizerError, Recipe, Rule, Target, Update, UpdaterRecord,
+    clip_global_norm, global_norm,
 };
 use kiln::optimizer;
 
@@ -724,4 +724,78 @@ fn the_record_of_another_optimizer_is_refused() {
         ),
         "{error}"
     );
+}
+
+#[test]
+fn the_record_of_a_model_with_other_paths_or_shapes_is_refused() {
+    let device = device();
+    let state = |blocks| {
+        let mut model = norms(&device);
+        model.blocks = blocks;
+        let mut updater = two_rules().init(&model).unwrap();
+        let grads = ones(&model);
+        updater.step(0.1, model, grads);
+        updater.to_record()
+    };
+    let blocks = |shapes: &[[usize; 2]]| {
+        let layers = shapes.iter().map(|[i, o]| LinearConfig::new(*i, *o));
+        layers.map(|layer| layer.init(&device)).collect::<Vec<_>>()
+    };
+    for (of, into) in [
+        (blocks(&[[2, 2]]), blocks(&[[2, 3]])),
+        (blocks(&[[2, 1]]), blocks(&[[2, 3]])),
+        (blocks(&[[2, 2], [2, 2]]), blocks(&[[2, 2]])),
+    ] {
+        let mut model = norms(&device);
+        model.blocks = into;
+        let error = two_rules().init(&model).unwrap().load_record(state(of));
+        let error = error.unwrap_err();
+        assert!(matches!(error, OptimizerError::Foreign { .. }), "{error}");
+        assert!(
+            error.to_string().contains("its state of `blocks."),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn what_is_frozen_is_known_where_nothing_differentiates() {
+    for device in [device(), device().inner()] {
+        let frozen = LinearConfig::new(2, 2).init(&device);
+        let _ = (
+            frozen.weight.val(),
+            frozen.bias.as_ref().map(|bias| bias.val()),
+        );
+        let frozen = frozen.no_grad();
+        let tied = Tied {
+            decoder: frozen.clone(),
+            encoder: frozen.clone(),
+        };
+        assert!(Plain::new().init(&tied).is_ok());
+        let muon = Update::Muon {
+            momentum: 0.95,
+            nesterov: true,
+            weight_decay: 0.0,
+            steps: 5,
+            adjust_lr: AdjustLr::Original,
+        };
+        let weight = LinearConfig::new(2, 2).init(&device).weight;
+        let model = Linear {
+            weight,
+            bias: frozen.bias,
+        };
+        let recipe = Recipe::new(vec![Rule::new(muon, vec![])]);
+        assert!(recipe.init(&model).is_ok());
+    }
+}
+
+#[test]
+fn a_step_takes_a_model_from_a_device_that_does_not_differentiate() {
+    let device = device();
+    let model = norms(&device);
+    let grads = || ones(&model);
+    let stepped = |model| two_rules().init(&model).unwrap().step(0.1, model, grads());
+    let (plain, expected) = (stepped(model.valid()), stepped(model.clone()));
+    assert_eq!(values(&plain), values(&expected));
+    assert!(plain.head.weight.is_require_grad());
 }

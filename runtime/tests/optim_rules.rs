@@ -197,6 +197,24 @@ fn lars_is_sgd_where_a_norm_is_0() {
 }
 
 #[test]
+fn larc_lowers_a_rate_above_1_where_a_norm_is_0() {
+    for dtype in types() {
+        for (clip, rate) in [(false, 4.0), (true, 1.0)] {
+            let update = Update::Lars {
+                momentum: 0.0,
+                nesterov: false,
+                weight_decay: 0.0,
+                trust_coefficient: 0.001,
+                clip,
+            };
+            // λ is 1, and the step by γλ = 4 or by min(λ, γ) = 1.
+            let mut pair = Pair::new([0.0, 0.0], &update, dtype);
+            close(pair.step(4.0, [1.0, -2.0]), [-rate, 2.0 * rate]);
+        }
+    }
+}
+
+#[test]
 fn what_is_not_a_number_stays_visible_in_lars() {
     for dtype in types() {
         let found = Pair::new([3.0, 4.0], &lars(0.9, 0.0), dtype).step(0.1, [f64::NAN, 1.0]);

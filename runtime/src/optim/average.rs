@@ -90,7 +90,7 @@ impl Moments {
     /// Whether a moment came with the step that made them `steps`.
     pub(super) fn come(&self, steps: u64) -> bool {
         let count = |steps: u64| ((steps as f64 - self.from) / self.every).floor();
-        steps as f64 >= self.from && count(steps) > count(steps - 1)
+        steps as f64 >= self.from && count(steps) > count(steps.saturating_sub(1))
     }
 }
 
@@ -172,25 +172,12 @@ impl Mean {
             Over::Moments(moments) if moments.come(steps) => 1.0 / (1.0 + self.count as f64),
             Over::Moments(_) => return,
         };
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         match &mut self.weights {
             Some(weights) => weights.approach(model, share),
             None => self.weights = Some(Weights::of(model)),
         }
     }
-}
-
-/// How many numbers each parameter of `model` has, in the order in which they are visited.
-pub(super) fn sizes<M: Module>(model: &M) -> Vec<usize> {
-    struct Sizes(Vec<usize>);
-    impl ModuleVisitor for Sizes {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0.push(param.lazy_shape().num_elements());
-        }
-    }
-    let mut sizes = Sizes(Vec::new());
-    model.visit(&mut sizes);
-    sizes.0
 }
 
 fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
@@ -217,7 +204,9 @@ impl ModuleVisitor for Approaching<'_> {
             return;
         };
         let weight = flat(param.val());
+        // A record may hold another type.
         let from = average.clone().to_device(&weight.device());
+        let from = from.cast(weight.dtype());
         *average = (weight - from.clone()).mul_scalar(self.share) + from;
     }
 }

@@ -98,7 +98,7 @@ pub(super) fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
 }
 
 /// Half precision ends at 65504, and the square of 256 is beyond it.
-pub(super) fn in_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+pub(crate) fn in_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     match tensor.dtype() {
         DType::F16 | DType::BF16 => tensor.cast(FloatDType::F32),
         _ => tensor,

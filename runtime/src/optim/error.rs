@@ -65,7 +65,8 @@ pub enum OptimizerError {
     /// The first rule is missing or serves some parameters only.
     #[error(
         "the first rule must hold for all parameters, and so must the first one from the moment of \
-         a `switch` on, found {found}; begin with a rule without `for`"
+         a `switch` on, found {found}; begin with a rule without `for`, and write the \
+         rules of one moment with the same time"
     )]
     NoDefault {
         /// What stands there.

@@ -103,6 +103,7 @@ impl Lars {
             .bool_or(gradient.clone().equal_scalar(0.0));
         let below = gradient + weight.clone().mul_scalar(self.weight_decay);
         let local = weight.mul_scalar(self.trust_coefficient) / below;
+        let local = local.mask_fill(none, 1.0);
         let rate = if self.clip {
             // Written as a comparison because backends differ in what the smaller of two is where
             // one is not a number.
@@ -111,7 +112,7 @@ impl Lars {
         } else {
             local.mul_scalar(lr)
         };
-        let rate = rate.mask_fill(none, lr).cast(tensor.dtype());
+        let rate = rate.cast(tensor.dtype());
         let decayed = match self.weight_decay {
             0.0 => grad,
             decay => tensor.clone().mul_scalar(decay) + grad,

@@ -112,6 +112,7 @@ mod trust_ratios;
 mod update;
 mod updater;
 
+pub(crate) use clip::in_single;
 pub use clip::{clip_global_norm, global_norm};
 pub use error::OptimizerError;
 pub use recipe::{Recipe, Rule, Switch};

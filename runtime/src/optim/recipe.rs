@@ -263,7 +263,7 @@ impl Switch {
         if start <= before {
             return Err(self.refused(format!(
                 "`at` must be later than the rules before it, which hold from step {before} on, \
-                 found step {start}",
+                 found step {start}; rules of one moment are written with the same time",
             )));
         }
         if start >= horizon.steps {

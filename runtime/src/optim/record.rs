@@ -1,12 +1,14 @@
 //! The state of an optimizer for a checkpoint: plain data, and bytes in Burn's format.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use burn::optim::OptimizerRecord;
-use burn::tensor::{Bytes, DType, TensorData};
+use burn::tensor::{Bytes, DType, Shape, TensorData};
 use burn_pack::{Reader, Scalar, Tensor, Writer};
 
-use super::OptimizerError;
+use super::target::{self, Parameter};
+use super::{OptimizerError, Rule, Update};
 use crate::model::checksum;
 
 /// The whole state of an [`Updater`](super::Updater).
@@ -123,6 +125,59 @@ fn read_rules(bytes: Bytes) -> Result<OptimizerRecord, OptimizerError> {
         ));
     }
     OptimizerRecord::from_bytes(bytes).map_err(damaged)
+}
+
+/// What the update rules remember of a parameter.
+pub(super) struct State {
+    pub path: String,
+    rank: usize,
+    shapes: Vec<Shape>,
+}
+
+/// `rules` as they are, and the state of each parameter in them.
+pub(super) fn states(
+    rules: OptimizerRecord,
+) -> Result<(OptimizerRecord, Vec<State>), OptimizerError> {
+    let bytes = rules.into_bytes().map_err(damaged)?;
+    let reader = Reader::from_bytes(bytes.clone()).map_err(damaged)?;
+    // Burn's names: the path stands under the parameter's identity, and the rank behind it.
+    let mut states = BTreeMap::new();
+    for (id, path) in reader.metadata() {
+        let rank = reader.scalars().get(&format!("{id}.__rank")).copied();
+        let rank = rank.and_then(|rank: Scalar| usize::try_from(rank).ok());
+        let state = State {
+            path: path.clone(),
+            rank: rank.ok_or_else(|| damaged(format!("`{path}` has no rank")))?,
+            shapes: Vec::new(),
+        };
+        states.insert(id.clone(), state);
+    }
+    for tensor in reader.into_tensors().map_err(damaged)? {
+        let (name, _, shape, id, _) = tensor.into_parts().map_err(damaged)?;
+        let state = id.and_then(|id| states.get_mut(&id.to_string()));
+        let state = state.ok_or_else(|| damaged(format!("`{name}` belongs to no parameter")))?;
+        state.shapes.push(shape);
+    }
+    let rules = OptimizerRecord::from_bytes(bytes).map_err(damaged)?;
+    Ok((rules, states.into_values().collect()))
+}
+
+impl State {
+    /// Whether one of `rules` can go on from it at `parameter`.
+    pub(super) fn fits(&self, parameter: &Parameter, rules: &[Rule]) -> bool {
+        let rank = parameter.shape.rank();
+        let rule = target::winner(rules, parameter).map(|rule| rules[rule].update);
+        let factored = matches!(rule, Some(Update::Adafactor { .. })) && rank >= 2;
+        // The means of the rows and of the columns in place of the whole.
+        let means = [1, 2].map(|from_behind| {
+            let mut shape = parameter.shape.clone();
+            if factored {
+                shape[rank - from_behind] = 1;
+            }
+            shape
+        });
+        self.rank == rank && self.shapes.iter().all(|shape| means.contains(shape))
+    }
 }
 
 fn counts(steps: u64, count: u64) -> String {

@@ -22,32 +22,34 @@ pub(super) fn ascend<M: Module>(model: &M, grads: &GradientsParams, sharpness: &
         Sharpness::Sam { rho } => (rho, None),
         Sharpness::Asam { rho, eta } => (rho, Some(eta)),
     };
+    let etas = etas(&model, eta);
     let mut scaling = Scaling {
         grads,
-        etas: etas(&model, eta).into_iter(),
+        etas: etas.iter(),
         scaled: GradientsParams::new(),
     };
     model.visit(&mut scaling);
     let norm = global_norm(&model, &scaling.scaled);
     let mut ascent = Ascent {
         scale: norm.add_scalar(EPSILON).recip().mul_scalar(rho),
-        etas: etas(&model, eta).into_iter(),
+        etas: etas.iter(),
         scaled: scaling.scaled,
     };
     model.map(&mut ascent).train()
 }
 
-/// For each parameter the `eta` of its `|w| + eta`; `None` stands for a 1 instead.
+/// For each parameter the `eta` of its `|w| + eta`; `None`, or the end, stands for a 1 instead.
 fn etas<M: Module>(model: &M, eta: Option<f64>) -> Vec<Option<f64>> {
+    let Some(eta) = eta else {
+        return Vec::new();
+    };
     let shifts = |parameter: &Parameter| {
         Target::Bias.matches(parameter) || (parameter.norm && parameter.path.ends_with("beta"))
     };
     let parameters = target::parameters(model);
-    let etas = parameters.iter().map(|parameter| match eta {
-        Some(eta) if !shifts(parameter) => Some(eta),
-        _ => None,
-    });
-    etas.collect()
+    let etas = parameters.iter();
+    etas.map(|parameter| (!shifts(parameter)).then_some(eta))
+        .collect()
 }
 
 /// `T`, in single precision at least.
@@ -58,13 +60,13 @@ fn size<const D: usize>(weight: Tensor<D>, eta: f64) -> Tensor<D> {
 /// Collects `Tg`.
 struct Scaling<'a> {
     grads: &'a GradientsParams,
-    etas: std::vec::IntoIter<Option<f64>>,
+    etas: std::slice::Iter<'a, Option<f64>>,
     scaled: GradientsParams,
 }
 
 impl ModuleVisitor for Scaling<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let eta = self.etas.next().flatten();
+        let eta = self.etas.next().copied().flatten();
         let Some(grad) = self.grads.get::<D>(param.id) else {
             return;
         };
@@ -77,15 +79,15 @@ impl ModuleVisitor for Scaling<'_> {
 }
 
 /// `w + scale · T(Tg)`
-struct Ascent {
+struct Ascent<'a> {
     scale: Tensor<1>,
-    etas: std::vec::IntoIter<Option<f64>>,
+    etas: std::slice::Iter<'a, Option<f64>>,
     scaled: GradientsParams,
 }
 
-impl ModuleMapper for Ascent {
+impl ModuleMapper for Ascent<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let eta = self.etas.next().flatten();
+        let eta = self.etas.next().copied().flatten();
         let Some(scaled) = self.scaled.remove::<D>(param.id) else {
             return param;
         };

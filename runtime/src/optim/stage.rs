@@ -3,6 +3,7 @@
 use burn::module::{Module, ParamGroup};
 use burn::optim::ModuleOptimizer;
 
+use super::steepest::{self, Descent};
 use super::target::{self, Parameter, Target};
 use super::{OptimizerError, Rule, Update};
 
@@ -12,6 +13,8 @@ pub(super) struct Stage {
     pub start: u64,
     pub rules: Vec<Rule>,
     pub optimizer: ModuleOptimizer,
+    /// Of each parameter, in the order of the model, what turns its gradient.
+    pub descents: Vec<Option<Descent>>,
 }
 
 impl Stage {
@@ -50,6 +53,7 @@ impl Stage {
         }
         Ok(Stage {
             start,
+            descents: steepest::descents(&parameters, &rules),
             rules,
             optimizer,
         })
@@ -66,7 +70,9 @@ fn refuse_other_ranks(rules: &[Rule], parameters: &[Parameter]) -> Result<(), Op
             parameter.trainable && target::winner(rules, parameter) == Some(at)
         };
         let moved = parameters.iter().filter(moved);
-        let others: Vec<&Parameter> = moved.filter(|parameter| parameter.rank != 2).collect();
+        let others: Vec<&Parameter> = moved
+            .filter(|parameter| parameter.shape.rank() != 2)
+            .collect();
         if !others.is_empty() {
             return Err(OptimizerError::NotMatrices {
                 statement: rule.to_string(),

@@ -80,7 +80,8 @@ choices! {
         /// Lookahead ([Zhang et al. 2019](https://arxiv.org/abs/1907.08610)): every `k` steps the
         /// slow weights go `alpha` of the way to the fast ones, `s ← s + alpha · (w - s)`, and the
         /// fast ones begin there again, `w ← s`. The slow weights begin at the initial ones.
-        /// The paper measures the slow weights, which training has reached after a multiple of `k`.
+        /// Training returns the slow weights, which the paper measures, unless it returns another
+        /// average.
         Lookahead = LOOKAHEAD {
             /// Steps of the fast weights, at least 1; 5 in the paper.
             k: usize,

@@ -8,11 +8,37 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor};
 
 use super::clip::{in_single, sum_of_squares};
-use super::{Norm, Rule, Update, target};
+use super::target::{self, Parameter};
+use super::{Norm, Rule, Update};
 
 /// Whether `rule` is one of steepest descent.
 pub(super) fn is(rule: &Rule) -> bool {
     matches!(rule.update, Update::Steepest { .. })
+}
+
+/// The steepest descent that moves a parameter.
+#[derive(Clone, Copy)]
+pub(super) struct Descent {
+    /// The place of its rule.
+    rule: usize,
+    norm: Norm,
+    normalized: bool,
+}
+
+/// The steepest descent of each parameter, in the order of the model.
+pub(super) fn descents(parameters: &[Parameter], rules: &[Rule]) -> Vec<Option<Descent>> {
+    let descents = parameters.iter().map(|parameter| {
+        let rule = target::winner(rules, parameter)?;
+        match rules[rule].update {
+            Update::Steepest { norm, normalized } => Some(Descent {
+                rule,
+                norm,
+                normalized,
+            }),
+            _ => None,
+        }
+    });
+    descents.collect()
 }
 
 /// `grads`, with those that a rule of steepest descent moves as its directions. Nothing is read
@@ -20,76 +46,84 @@ pub(super) fn is(rule: &Rule) -> bool {
 pub(super) fn directions<M: Module>(
     model: &M,
     grads: GradientsParams,
-    rules: &[Rule],
+    descents: &[Option<Descent>],
 ) -> GradientsParams {
-    if !rules.iter().any(is) {
+    if descents.iter().all(Option::is_none) {
         return grads;
     }
-    let parameters = target::parameters(model);
-    let rule_of = parameters.iter().filter_map(|parameter| {
-        let at = target::winner(rules, parameter)?;
-        match rules[at].update {
-            Update::Steepest { norm, normalized } => Some((parameter.id, (at, norm, normalized))),
-            _ => None,
-        }
+    let mut measuring = Measuring {
+        descents: descents.iter(),
+        parts: HashMap::new(),
+        grads: &grads,
+    };
+    model.visit(&mut measuring);
+    let vectors = measuring.parts.into_iter().map(|(rule, parts)| {
+        let (ids, parts): (Vec<ParamId>, Vec<Tensor<1>>) = parts.into_iter().unzip();
+        let parts = Tensor::cat(parts, 0);
+        (rule, Vector { parts, ids })
     });
-    let mut turn = Turn {
-        rule_of: rule_of.collect(),
-        vectors: HashMap::new(),
-        measured: false,
-        grads,
+    let mut turning = Turning {
+        descents: descents.iter(),
+        vectors: vectors.collect(),
+        grads: &grads,
         turned: GradientsParams::new(),
     };
-    model.visit(&mut turn);
-    turn.measured = true;
-    model.visit(&mut turn);
-    turn.turned
+    model.visit(&mut turning);
+    turning.turned
 }
 
-/// What is known of the whole vector of a rule: of each of its parameters, in order, a tensor of
-/// shape `[1]`.
-#[derive(Default)]
+/// Collects of each parameter of a rule a tensor of shape `[1]`.
+struct Measuring<'a> {
+    descents: std::slice::Iter<'a, Option<Descent>>,
+    parts: HashMap<usize, Vec<(ParamId, Tensor<1>)>>,
+    grads: &'a GradientsParams,
+}
+
+impl ModuleVisitor for Measuring<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let descent = self.descents.next().copied().flatten();
+        let (Some(descent), Some(grad)) = (descent, self.grads.get::<D>(param.id)) else {
+            return;
+        };
+        let part = match descent.norm {
+            Norm::L1 => in_single(grad).abs().max(),
+            Norm::L2 => sum_of_squares(grad),
+            Norm::Linf => in_single(grad).abs().sum(),
+        };
+        let parts = self.parts.entry(descent.rule).or_default();
+        let part = match parts.first() {
+            Some((_, first)) => part.to_device(&first.device()).cast(first.dtype()),
+            None => part,
+        };
+        parts.push((param.id, part));
+    }
+}
+
+/// What is known of the whole vector of a rule, one number a parameter.
 struct Vector {
-    parts: Vec<Tensor<1>>,
+    parts: Tensor<1>,
     ids: Vec<ParamId>,
 }
 
-struct Turn {
-    rule_of: HashMap<ParamId, (usize, Norm, bool)>,
+struct Turning<'a> {
+    descents: std::slice::Iter<'a, Option<Descent>>,
     vectors: HashMap<usize, Vector>,
-    /// Whether the vectors are measured, and the gradients are to be turned.
-    measured: bool,
-    grads: GradientsParams,
+    grads: &'a GradientsParams,
     turned: GradientsParams,
 }
 
-impl ModuleVisitor for Turn {
+impl ModuleVisitor for Turning<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let descent = self.descents.next().copied().flatten();
         let Some(grad) = self.grads.get::<D>(param.id) else {
             return;
         };
-        let Some((rule, norm, normalized)) = self.rule_of.get(&param.id).copied() else {
-            if self.measured {
-                self.turned.register(param.id, grad);
-            }
-            return;
+        let vector = descent.and_then(|descent| Some((descent, self.vectors.get(&descent.rule)?)));
+        let turned = match vector {
+            Some((descent, vector)) => vector.direction(param.id, grad, descent),
+            None => grad,
         };
-        let vector = self.vectors.entry(rule).or_default();
-        if self.measured {
-            let direction = vector.direction(param.id, grad, norm, normalized);
-            self.turned.register(param.id, direction);
-        } else if !vector.ids.contains(&param.id) {
-            vector.ids.push(param.id);
-            let part = match norm {
-                Norm::L1 => in_single(grad).abs().max(),
-                Norm::L2 => sum_of_squares(grad),
-                Norm::Linf => in_single(grad).abs().sum(),
-            };
-            vector.parts.push(match vector.parts.first() {
-                Some(first) => part.to_device(&first.device()).cast(first.dtype()),
-                None => part,
-            });
-        }
+        self.turned.register(param.id, turned);
     }
 }
 
@@ -99,14 +133,15 @@ impl Vector {
         &self,
         id: ParamId,
         grad: Tensor<D>,
-        norm: Norm,
-        normalized: bool,
+        Descent {
+            norm, normalized, ..
+        }: Descent,
     ) -> Tensor<D> {
         let here = |number: Tensor<1>| -> Tensor<D> {
             let number = number.to_device(&grad.device()).cast(grad.dtype());
             number.reshape([1; D])
         };
-        let parts = Tensor::cat(self.parts.clone(), 0);
+        let parts = self.parts.clone();
         match (norm, normalized) {
             (Norm::L2, false) => grad,
             (Norm::L2, true) => {

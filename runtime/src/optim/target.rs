@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::tensor::Tensor;
+use burn::tensor::{Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::shared::matches;
@@ -42,10 +42,11 @@ const NORMS: [&str; 5] = [
 const EMBEDDINGS: [&str; 2] = ["Embedding", "PositionEmbedding"];
 
 /// A parameter of a model, and what tells its kind.
+#[derive(Clone)]
 pub(super) struct Parameter {
     pub path: String,
     pub id: ParamId,
-    pub rank: usize,
+    pub shape: Shape,
     pub trainable: bool,
     pub norm: bool,
     embedding: bool,
@@ -148,14 +149,18 @@ impl ModuleVisitor for Walk {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        // A running statistic is visited as a parameter; it differs in needing no gradient, which
-        // can be told on a device that differentiates.
-        let frozen =
-            param.is_initialized() && param.lazy_device().is_autodiff() && !param.is_require_grad();
+        // A running statistic is visited as a parameter; it differs in needing no gradient. A device
+        // that does not differentiate shows that in training alone.
+        let frozen = param.is_initialized()
+            && if param.lazy_device().is_autodiff() {
+                !param.is_require_grad()
+            } else {
+                !param.clone().train().is_require_grad()
+            };
         self.found.push(Parameter {
             path: self.path.join("."),
             id: param.id,
-            rank: D,
+            shape: param.lazy_shape(),
             trainable: !frozen,
             norm: self.norms > 0,
             embedding: self.embeddings > 0,

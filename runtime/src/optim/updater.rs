@@ -6,10 +6,13 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, TensorData};
 
-use super::average::{self, Mean, Moments, Slow, Weights};
+use super::average::{Mean, Moments, Slow, Weights};
+use super::record::State;
 use super::stage::Stage;
+use super::target::{self, Parameter};
 use super::{
-    Clip, OptimizerError, Recipe, UpdaterRecord, clip_global_norm, noise, sharpness, steepest,
+    Clip, OptimizerError, Recipe, UpdaterRecord, clip_global_norm, noise, record, sharpness,
+    steepest,
 };
 
 /// A [`Recipe`] with its state: the steps so far, momenta and step counts one set a parameter, and
@@ -62,8 +65,7 @@ pub struct Updater {
     slow: Option<Slow>,
     mean: Option<Mean>,
     device: Device,
-    /// The numbers of each parameter.
-    sizes: Vec<usize>,
+    parameters: Vec<Parameter>,
 }
 
 impl Updater {
@@ -81,7 +83,7 @@ impl Updater {
             slow: Slow::new(&recipe, model),
             mean: Mean::new(&recipe, moments, model),
             device: model.devices().into_iter().next().unwrap_or_default(),
-            sizes: average::sizes(model),
+            parameters: target::parameters(model),
             recipe,
         }
     }
@@ -112,8 +114,11 @@ impl Updater {
     ///
     /// Nothing is read back from a GPU. On the processor each parameter is changed in place,
     /// unless somebody else holds a clone of it. A parameter without a gradient stays as it is.
-    /// Noise is drawn from the device's random numbers.
-    pub fn step<M: Module>(&mut self, lr: f64, model: M, grads: GradientsParams) -> M {
+    /// Noise is drawn from the device's random numbers. The model that comes back is in training.
+    pub fn step<M: Module>(&mut self, lr: f64, mut model: M, grads: GradientsParams) -> M {
+        if !model.devices().iter().all(Device::is_autodiff) {
+            model = model.valid().train();
+        }
         if let Some(next) = self.next_stage() {
             self.stage = next.clone();
         }
@@ -124,9 +129,9 @@ impl Updater {
         if let Some(noise) = &self.recipe.noise {
             grads = noise::add(&model, grads, noise, self.steps);
         }
-        let grads = steepest::directions(&model, grads, &self.stage.rules);
+        let grads = steepest::directions(&model, grads, &self.stage.descents);
         let mut model = self.stage.optimizer.step(lr, model, grads);
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         if let Some(slow) = &mut self.slow {
             model = slow.follow(model, self.steps);
         }
@@ -136,15 +141,19 @@ impl Updater {
         model
     }
 
-    /// The average of `ema` or `swa`, as `model` with other weights and ready for inference. `None`
-    /// without one, and before the first moment of `swa`.
+    /// The average of `ema` or `swa`, as `model` with other weights and ready for inference; without
+    /// them the slow weights of `lookahead`, with the running statistics of `model`. `None` without
+    /// any, and before the first moment of `swa`.
     ///
     /// Running statistics are averaged like weights. For `ema` that is what they are; the mean of
     /// `swa` has to measure its own, with
     /// [`update_batch_norm`](crate::train::update_batch_norm).
     pub fn averaged<M: Module>(&self, model: &M) -> Option<M> {
-        let weights = self.mean.as_ref()?.weights.as_ref()?;
-        Some(weights.valid(model))
+        match (&self.mean, &self.slow) {
+            (Some(mean), _) => Some(mean.weights.as_ref()?.valid(model)),
+            (None, Some(slow)) => Some(slow.weights.train(model.valid().train()).valid()),
+            (None, None) => None,
+        }
     }
 
     /// The whole state, for a checkpoint: reads it back from the device.
@@ -174,8 +183,9 @@ impl Updater {
     /// # Errors
     ///
     /// [`OptimizerError::Record`] where the rules that hold at that step are of another kind than
-    /// those that wrote the record, and [`OptimizerError::Foreign`] where it has other averages, or
-    /// averages of another model.
+    /// those that wrote the record, [`OptimizerError::Foreign`] where it has other averages, or
+    /// state or averages of a model with other paths or shapes, and [`OptimizerError::Damaged`]
+    /// where Burn cannot read it.
     pub fn load_record(mut self, record: UpdaterRecord) -> Result<Self, OptimizerError> {
         let UpdaterRecord {
             steps,
@@ -184,11 +194,23 @@ impl Updater {
             slow,
             mean,
         } = record;
+        let (rules, states) = record::states(rules)?;
         let expected = self.mean.as_ref().is_some_and(|mean| mean.has_begun(count));
         self.check(slow.as_deref(), self.slow.is_some(), "lookahead")?;
         self.check(mean.as_deref(), expected, "ema or swa")?;
         let begun = |stage: &&Stage| stage.start <= steps;
         let stage = self.stages.iter().rev().find(begun).unwrap_or(&self.stage);
+        let fits = |state: &State| {
+            let mut parameters = self.parameters.iter();
+            let parameter = parameters.find(|parameter| parameter.path == state.path);
+            parameter.is_some_and(|parameter| state.fits(parameter, &stage.rules))
+        };
+        if let Some(state) = states.iter().find(|state| !fits(state)) {
+            let path = &state.path;
+            return Err(OptimizerError::Foreign {
+                reason: format!("its state of `{path}` is that of a parameter of another model"),
+            });
+        }
         let found = rules.len();
         let optimizer = stage.optimizer.clone().load_record(rules);
         let used = optimizer.to_record().len();
@@ -242,12 +264,9 @@ impl Updater {
         }
         let flat = |data: &TensorData| (data.rank() == 1).then(|| data.num_elements());
         let known = weights.iter().all(|data| data.dtype().is_float());
-        if !known
-            || !weights
-                .iter()
-                .map(flat)
-                .eq(self.sizes.iter().copied().map(Some))
-        {
+        let sizes = self.parameters.iter();
+        let sizes = sizes.map(|parameter| parameter.shape.num_elements());
+        if !known || !weights.iter().map(flat).eq(sizes.map(Some)) {
             return foreign(format!(
                 "its weights of `{average}` are those of another model"
             ));

@@ -8,10 +8,11 @@ use burn::tensor::{DType, Tensor};
 use super::TrainError;
 use crate::data::{Sampler, Source, checked};
 use crate::model::{Model, ModelConfig, Upload};
+use crate::optim::in_single;
 
 /// `model`, ready for inference, with the running statistics of `batch_norm` and its like measured
 /// anew: each is the mean of the statistics of the batches of `source`, `batch` examples at a time,
-/// whatever the layer's momentum.
+/// whatever the layer's momentum. Half precision is summed in single precision.
 ///
 /// This is PyTorch's `update_bn`, for the mean of `average swa`; the trainer calls it there. The
 /// batches are those of an epoch in training, in an order of their own and without an uneven last
@@ -63,7 +64,8 @@ pub fn update_batch_norm<M: Model>(
         let start = statistics.values.iter().map(start).collect();
         let model = statistics.write(valid.clone(), start).train().no_grad();
         model.forward(input);
-        Ok::<_, TrainError>(statistics.read(&model.valid()))
+        let statistics = statistics.read(&model.valid());
+        Ok::<Vec<_>, TrainError>(statistics.into_iter().map(in_single).collect())
     };
     // A layer turns the statistic `s` into `(1 - m) · s + m · b` with that of the batch. From 0
     // that is `m · b` ...
@@ -80,7 +82,7 @@ pub fn update_batch_norm<M: Model>(
         let momentum = -kept.div_scalar(far(before)) + 1.0;
         let untouched = momentum.clone().equal_scalar(0.0);
         let mean = sum / momentum.mul_scalar(batches as f64);
-        mean.mask_where(untouched, before.clone())
+        mean.mask_where(untouched, in_single(before.clone()))
     });
     let means = means.collect();
     Ok(statistics.write(valid, means))
@@ -178,7 +180,7 @@ impl ModuleMapper for Writing<'_> {
             return param;
         }
         match self.values.next() {
-            Some(value) => param.map(|old| value.reshape(old.shape())),
+            Some(value) => param.map(|old| value.reshape(old.shape()).cast(old.dtype())),
             None => param,
         }
     }

@@ -103,7 +103,8 @@ pub struct Trainer<'a, M, O, S> {
 #[non_exhaustive]
 pub struct Trained<M> {
     /// The model, ready for inference; `train()` takes it back to training. Where the optimizer
-    /// declares `average ema` or `average swa` this is the average.
+    /// declares an `average` this is it: that of `ema` or `swa`, and without them the slow weights of
+    /// `lookahead`.
     pub model: M,
     /// The weights where the optimizer stood, if `model` is an average of them.
     pub last: Option<M>,

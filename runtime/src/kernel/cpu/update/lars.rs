@@ -34,16 +34,15 @@ impl Lars {
     /// The step of this parameter, with this gradient, as one of SGD's.
     fn step(self, parameter: &[f32], gradient: &[f32]) -> Sgd {
         let [weight, gradient] = [parameter, gradient].map(|x| squares::sum(x).sqrt());
-        let scale = if weight == 0.0 || gradient == 0.0 {
-            self.rate
+        let local = if weight == 0.0 || gradient == 0.0 {
+            1.0
         } else {
-            let below = gradient + self.weight_decay * weight;
-            let local = self.trust_coefficient * weight / below;
-            match self.clip {
-                true if local > self.rate => self.rate,
-                true => local,
-                false => self.rate * local,
-            }
+            self.trust_coefficient * weight / (gradient + self.weight_decay * weight)
+        };
+        let scale = match self.clip {
+            true if local > self.rate => self.rate,
+            true => local,
+            false => self.rate * local,
         };
         Sgd {
             rate: 1.0,
