@@ -51,6 +51,12 @@ optimizer! {
 }
 
 optimizer! {
+    struct Lookahead;
+    update sgd(momentum: 0.9);
+    average lookahead(k: 3);
+}
+
+optimizer! {
     struct Momentum;
     update sgd(momentum: 0.9);
 }
@@ -248,6 +254,25 @@ fn an_average_leaves_the_training_alone_and_is_what_is_measured() {
     let (plain, swa) = (seen(&plain), seen(&swa));
     assert_eq!(plain[0], swa[0]);
     assert_ne!(plain[1], swa[1]);
+}
+
+#[test]
+fn lookahead_returns_its_slow_weights_with_the_running_statistics_of_the_fast() {
+    let _lock = lock();
+    let held_out = digits()
+        .expect("built in")
+        .split(0.8, 1)
+        .expect("a share")
+        .1;
+    // 140 steps end two behind a multiple of 3.
+    let (run, _) = train(with_dropout(), Lookahead::new(), Some(&held_out));
+    let last = run.last.as_ref().expect("the model is an average");
+    let (slow, fast) = (bits(&run.model), bits(last));
+    for (path, bits) in &slow {
+        assert_eq!(*bits == fast[path], path.contains("running"), "{path}");
+    }
+    let measured = evaluate(&run.model, &held_out, 256).expect("it fits");
+    assert_eq!(run.validation(), Some(measured));
 }
 
 #[test]
