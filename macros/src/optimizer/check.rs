@@ -81,11 +81,13 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
         );
         report.error(head, message);
     }
-    let later = stages.iter();
-    let later = later.map(|(_, stage)| (FROM_A_MOMENT, stage));
-    for (which, stage) in std::iter::once(("the first rule", &first)).chain(later) {
-        stage.default_comes_first(which, declaration.broken, report);
-        stage.every_rule_can_win(report);
+    if !order::lbfgs_stands_alone(&declaration.statements, report) {
+        let later = stages.iter();
+        let later = later.map(|(_, stage)| (FROM_A_MOMENT, stage));
+        for (which, stage) in std::iter::once(("the first rule", &first)).chain(later) {
+            stage.default_comes_first(which, declaration.broken, report);
+            stage.every_rule_can_win(report);
+        }
     }
     recipe.rules = first.rules;
     for (at, stage) in stages {

@@ -4,8 +4,8 @@
 use quote::quote;
 
 use super::ir::{Rule, Target, Time};
-use super::parse;
-use super::rules::matches;
+use super::parse::{self, Statement};
+use super::rules::{LBFGS, matches};
 use crate::report::{Pos, Report};
 use crate::syntax::Head;
 
@@ -83,6 +83,39 @@ impl<'a> Stage<'a> {
             }
         }
     }
+}
+
+/// Whether there is an `update lbfgs`, which needs no order of rules: what stands beside it is
+/// reported.
+pub fn lbfgs_stands_alone(statements: &[Statement], report: &Report) -> bool {
+    let mut updates = statements.iter().enumerate();
+    let lbfgs = updates.find_map(|(at, statement)| match statement {
+        Statement::Update { call, .. } if call.name == LBFGS.name => Some(at),
+        _ => None,
+    });
+    for (at, statement) in statements.iter().enumerate() {
+        let message = match statement {
+            Statement::Switch { call, .. } if call.name == LBFGS.name => {
+                "training cannot switch to `lbfgs`, which evaluates the loss several times a step; \
+                 declare it alone, as `update lbfgs();`"
+            }
+            Statement::Update {
+                targets: Some(_), ..
+            } if lbfgs == Some(at) => {
+                "`lbfgs` moves all parameters as one vector; leave out its `for`"
+            }
+            _ if lbfgs.is_some_and(|lbfgs| lbfgs != at) => {
+                "`lbfgs` evaluates the loss several times a step, and nothing stands beside it; leave \
+                 this out, or choose another update rule"
+            }
+            _ => continue,
+        };
+        let (Statement::Update { pos, .. }
+        | Statement::Switch { pos, .. }
+        | Statement::Other { pos, .. }) = statement;
+        report.error(*pos, message);
+    }
+    lbfgs.is_some()
 }
 
 impl Time<'_> {

@@ -332,10 +332,30 @@ pub const STEEPEST: Spec = Spec {
     positional: 0,
 };
 
+/// Limited-memory BFGS, which evaluates the loss itself and stands alone.
+pub const LBFGS: Spec = Spec {
+    name: "lbfgs",
+    variant: "Lbfgs",
+    params: &[
+        param("history_size", Kind::Count(100)),
+        param("max_iter", Kind::Count(20)),
+        param(
+            "line_search",
+            Kind::Word {
+                of: "LineSearch",
+                words: &[("none", "None"), ("strong_wolfe", "StrongWolfe")],
+            },
+        ),
+        number("tolerance_grad", Range::NonNegative, 1e-7),
+        number("tolerance_change", Range::NonNegative, 1e-9),
+    ],
+    positional: 0,
+};
+
 /// Every update rule. The defaults are PyTorch's where it has the rule, and the paper's elsewhere.
 pub const UPDATES: &[&Spec] = &[
     &SGD, &ADAM, &ADAMW, &ADAGRAD, &RMSPROP, &ADAFACTOR, &ADAN, &LAMB, &LION, &MUON, &LARS, &SIGN,
-    &STEEPEST,
+    &STEEPEST, &LBFGS,
 ];
 
 /// All gradients together.

@@ -125,7 +125,8 @@ fn unknown_words_are_met_with_the_nearest_known_one() {
         "update newton();",
         &[
             "unknown update rule `newton`; the update rules are: `sgd`, `adam`, `adamw`, `adagrad`, \
-             `rmsprop`, `adafactor`, `adan`, `lamb`, `lion`, `muon`, `lars`, `sign`, `steepest`",
+             `rmsprop`, `adafactor`, `adan`, `lamb`, `lion`, `muon`, `lars`, `sign`, `steepest`, \
+             `lbfgs`",
         ],
     );
     assert_mistakes(
@@ -423,6 +424,36 @@ fn nesterov_needs_momentum() {
     assert_mistakes(
         "update lars(momentum: 0, nesterov: true);",
         &["`nesterov` needs a `momentum` above 0: write `lars(momentum: 0.9, nesterov: true)`"],
+    );
+}
+
+#[test]
+fn lbfgs_stands_alone() {
+    const BESIDE: &str = "`lbfgs` evaluates the loss several times a step, and nothing stands beside it; \
+         leave this out, or choose another update rule";
+    const SWITCH: &str = "training cannot switch to `lbfgs`, which evaluates the loss several times a \
+         step; declare it alone, as `update lbfgs();`";
+    assert_mistakes(
+        "update sgd(); update lbfgs(max_iter: 0) for bias; update lbfgs(); clip global_norm(1); \
+         average ema(decay: 0.9); switch at 80 % to sgd(); switch at 90 % to lbfgs();",
+        &[
+            "`max_iter` must be a whole number of at least 1, found 0",
+            BESIDE,
+            "`lbfgs` moves all parameters as one vector; leave out its `for`",
+            BESIDE,
+            BESIDE,
+            BESIDE,
+            BESIDE,
+            SWITCH,
+        ],
+    );
+    assert_mistakes("update sgd(); switch at 90 % to lbfgs();", &[SWITCH]);
+    assert_mistakes(
+        "update lbfgs(line_search: wolfe, tolerance_grad: -1);",
+        &[
+            "`line_search` is one of `none`, `strong_wolfe`, found `wolfe`",
+            "`tolerance_grad` must be at least 0 and finite, found -1",
+        ],
     );
 }
 

@@ -9,23 +9,23 @@ use burn::optim::{
 };
 use burn::tensor::{Device, Tensor};
 
-use super::Update;
 use super::lars::Lars;
 use super::muon::Muon;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 use super::one_pass;
 use super::rmsprop::CenteredRmsProp;
+use super::{OptimizerError, Update};
 
 impl Update {
     /// Burn's optimizer for all parameters, or `to` with this rule for the parameters of a group.
-    /// Its learning rate is `lr` times that of the step.
+    /// Its learning rate is `lr` times that of the step. A rule that evaluates the loss is refused.
     pub(super) fn build(
         &self,
         lr: f64,
         to: Option<(ModuleOptimizer, ParamGroup)>,
-    ) -> ModuleOptimizer {
+    ) -> Result<ModuleOptimizer, OptimizerError> {
         let l2 = |penalty: f64| (penalty != 0.0).then(|| WeightDecayConfig::new(penalty as f32));
-        match *self {
+        Ok(match *self {
             Update::Sgd {
                 momentum,
                 nesterov,
@@ -248,7 +248,12 @@ impl Update {
                 let rule = SgdConfig::new().build();
                 add(to, AtRate { lr, rule })
             }
-        }
+            Update::Lbfgs { .. } => {
+                return Err(OptimizerError::NeedsLoss {
+                    statement: format!("update {self}"),
+                });
+            }
+        })
     }
 }
 

@@ -123,6 +123,53 @@ pub enum OptimizerError {
         second: String,
     },
 
+    /// A rule that evaluates the loss, and something beside it.
+    #[error(
+        "`{statement}` evaluates the loss several times a step, and nothing stands beside it; leave \
+         out `{beside}`, or choose another update rule"
+    )]
+    NotAlone {
+        /// The rule.
+        statement: String,
+        /// What stands beside it.
+        beside: String,
+    },
+
+    /// A rule that evaluates the loss, where one gradient a step is all there is.
+    #[error(
+        "`{statement}` evaluates the loss several times a step; use `minimiser(&model)` in place of \
+         `init(&model)`, or a `Trainer`, which does"
+    )]
+    NeedsLoss {
+        /// The rule.
+        statement: String,
+    },
+
+    /// A [`Minimiser`](super::Minimiser) of a rule that takes one gradient a step.
+    #[error(
+        "`{statement}` takes one gradient a step; use `init(&model)` in place of `minimiser(&model)`"
+    )]
+    NeedsGradient {
+        /// The rule.
+        statement: String,
+    },
+
+    /// Parameters that cannot be one vector.
+    #[error(
+        "`{statement}` moves all parameters as one vector, which needs one type of numbers on one \
+         device, and `{path}` is {found} where others are {expected}"
+    )]
+    Mixed {
+        /// The rule.
+        statement: String,
+        /// The path of the parameter.
+        path: String,
+        /// Its type and its device.
+        found: String,
+        /// Those of the first parameter.
+        expected: String,
+    },
+
     /// Something that a `ModuleOptimizer` of Burn's cannot do.
     #[error(
         "`{statement}` cannot be said to Burn's `ModuleOptimizer`, which sees one gradient at a \

@@ -90,6 +90,7 @@ mod choice;
 mod clip;
 mod error;
 mod lars;
+mod minimiser;
 mod muon;
 mod noise;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
@@ -115,12 +116,13 @@ mod updater;
 pub(crate) use clip::in_single;
 pub use clip::{clip_global_norm, global_norm};
 pub use error::OptimizerError;
+pub use minimiser::Minimiser;
 pub use recipe::{Recipe, Rule, Switch};
 pub use record::UpdaterRecord;
 pub use statement::{Average, Clip, Noise, Sharpness};
 pub use target::Target;
 pub use trust_ratios::{TrustRatio, TrustRatios, trust_ratios};
-pub use update::{AdjustLr, Norm, Update};
+pub use update::{AdjustLr, LineSearch, Norm, Update};
 pub use updater::Updater;
 
 /// The body of [`optimizer!`](crate::optimizer) over a struct of yours, whose fields are the
@@ -170,7 +172,8 @@ pub trait Optimizer: Config + Clone + Send + Sync + 'static {
     /// matrix under Muon, and trainable parameters that are tied (one identity at two paths, see
     /// [`OptimizerError::Tied`]).
     /// [`OptimizerError::NoHorizon`] where the declaration holds a time, in `switch at` or in
-    /// `average swa`: [`over`](Self::over) is for these.
+    /// `average swa`: [`over`](Self::over) is for these. [`OptimizerError::NeedsLoss`] for
+    /// `update lbfgs(..)`, which has a [`minimiser`](Self::minimiser).
     fn init<M: Module>(&self, model: &M) -> Result<Updater, OptimizerError> {
         self.recipe().init(model)
     }
@@ -207,13 +210,25 @@ pub trait Optimizer: Config + Clone + Send + Sync + 'static {
         self.recipe().over(model, horizon)
     }
 
+    /// The optimizer of `model` for `update lbfgs(..)`, which evaluates the loss several times a step.
+    ///
+    /// # Errors
+    ///
+    /// A number out of its range, something beside the rule, trainable parameters that are tied,
+    /// parameters of several types or on several devices, and [`OptimizerError::NeedsGradient`]
+    /// for every other rule.
+    fn minimiser<M: Module>(&self, model: &M) -> Result<Minimiser, OptimizerError> {
+        self.recipe().minimiser(model)
+    }
+
     /// The same as an optimizer of Burn's, for Burn's own `Learner`.
     ///
     /// # Errors
     ///
     /// Those of [`init`](Self::init), and [`OptimizerError::NotInBurn`] where the declaration
     /// holds what a `ModuleOptimizer` cannot do: it sees one gradient at a time and keeps no other
-    /// weights, so it knows nothing but `update`, and no steepest descent along all parameters.
+    /// weights, so it knows nothing but `update`, and neither steepest descent along all parameters
+    /// nor L-BFGS.
     fn module_optimizer<M: Module>(&self, model: &M) -> Result<ModuleOptimizer, OptimizerError> {
         self.recipe().module_optimizer(model)
     }

@@ -10,7 +10,9 @@ use super::average::Moments;
 use super::stage::Stage;
 use super::target::Target;
 use super::update::Update;
-use super::{Average, Clip, Noise, OptimizerError, Sharpness, Updater, choice, shared, steepest};
+use super::{
+    Average, Clip, Minimiser, Noise, OptimizerError, Sharpness, Updater, choice, shared, steepest,
+};
 use crate::schedule::{Horizon, Time};
 
 /// An optimizer declaration with every number filled in.
@@ -81,6 +83,7 @@ impl Recipe {
     ///
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), OptimizerError> {
+        self.lbfgs_stands_alone()?;
         for (_, rules) in self.stages() {
             check_rules(&rules)?;
         }
@@ -106,6 +109,33 @@ impl Recipe {
             return Err(OptimizerError::Averages);
         }
         Ok(())
+    }
+
+    fn lbfgs_stands_alone(&self) -> Result<(), OptimizerError> {
+        let is_lbfgs = |rule: &Rule| matches!(rule.update, Update::Lbfgs { .. });
+        let rules = self.rules.iter();
+        let rules = rules.map(|rule| (is_lbfgs(rule), rule.to_string()));
+        let switches = self.switches.iter();
+        let switches = switches.map(|switch| (is_lbfgs(&switch.rule), switch.to_string()));
+        let beside = self.beside().map(|statement| (false, statement));
+        let mut statements: Vec<(bool, String)> = rules.chain(switches).chain(beside).collect();
+        let Some(at) = statements.iter().position(|(lbfgs, _)| *lbfgs) else {
+            return Ok(());
+        };
+        let (_, statement) = statements.remove(at);
+        match statements.into_iter().next() {
+            Some((_, beside)) => Err(OptimizerError::NotAlone { statement, beside }),
+            None => Ok(()),
+        }
+    }
+
+    /// The statements that are neither `update` nor `switch`.
+    fn beside(&self) -> impl Iterator<Item = String> {
+        let clip = self.clip.iter().map(|clip| format!("clip {clip}"));
+        let noise = self.noise.iter().map(|noise| format!("noise {noise}"));
+        let sharpness = self.sharpness.iter().map(|way| format!("sharpness {way}"));
+        let average = self.average.iter().map(|kind| format!("average {kind}"));
+        clip.chain(noise).chain(sharpness).chain(average)
     }
 
     /// The rules of the beginning, and those of each moment of `switches` with the first statement
@@ -169,6 +199,15 @@ impl Recipe {
         Ok(Updater::new(self.clone(), stages, moments, model))
     }
 
+    /// As [`Optimizer::minimiser`](super::Optimizer::minimiser).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn minimiser<M: Module>(&self, model: &M) -> Result<Minimiser, OptimizerError> {
+        Minimiser::new(self.clone(), model)
+    }
+
     /// As [`Optimizer::module_optimizer`](super::Optimizer::module_optimizer).
     ///
     /// # Errors
@@ -178,13 +217,8 @@ impl Recipe {
         &self,
         model: &M,
     ) -> Result<ModuleOptimizer, OptimizerError> {
-        let clip = self.clip.iter().map(|clip| format!("clip {clip}"));
-        let noise = self.noise.iter().map(|noise| format!("noise {noise}"));
-        let sharpness = self.sharpness.iter().map(|way| format!("sharpness {way}"));
-        let average = self.average.iter().map(|kind| format!("average {kind}"));
         let switches = self.switches.iter().map(Switch::to_string);
-        let beside = clip.chain(noise).chain(sharpness);
-        if let Some(statement) = beside.chain(average).chain(switches).next() {
+        if let Some(statement) = self.beside().chain(switches).next() {
             return Err(OptimizerError::NotInBurn { statement });
         }
         if let Some(rule) = self.rules.iter().find(|rule| steepest::is(rule)) {

@@ -11,13 +11,15 @@ use super::target::{self, Parameter};
 use super::{OptimizerError, Rule, Update};
 use crate::model::checksum;
 
-/// The whole state of an [`Updater`](super::Updater).
+/// The whole state of an [`Updater`](super::Updater), or of a [`Minimiser`](super::Minimiser).
 #[non_exhaustive]
 pub struct UpdaterRecord {
     /// The steps so far.
     pub steps: u64,
     /// How many weights went into `mean`.
     pub count: u64,
+    /// Whether a `Minimiser` wrote it.
+    pub minimiser: bool,
     /// What the update rules remember.
     pub rules: OptimizerRecord,
     /// The slow weights of `lookahead`, each flattened, in the order of the model.
@@ -32,6 +34,7 @@ const CHECKSUM: &str = "kiln.checksum";
 /// What tells a record from other files of the format, and is part of its checksum.
 const KIND: &str = "kiln.updater";
 const RULES: &str = "rules";
+const LBFGS: &str = "lbfgs";
 const SLOW: &str = "slow";
 const MEAN: &str = "mean";
 
@@ -44,7 +47,7 @@ impl UpdaterRecord {
     pub fn into_bytes(self) -> Result<Bytes, OptimizerError> {
         let rules = self.rules.into_bytes().map_err(damaged)?;
         let mut tensors = vec![Tensor::new(
-            RULES.into(),
+            if self.minimiser { LBFGS } else { RULES }.into(),
             DType::U8,
             [rules.len()],
             None,
@@ -90,11 +93,16 @@ impl UpdaterRecord {
                 "its checksum is {actual} instead of {sum}"
             )));
         }
-        let (mut rules, mut slow, mut mean) = (None, Vec::new(), Vec::new());
+        let (mut minimiser, mut rules) = (false, None);
+        let (mut slow, mut mean) = (Vec::new(), Vec::new());
         for tensor in tensors {
             let (name, dtype, shape, _, bytes) = tensor.into_parts().map_err(damaged)?;
             match name.split('.').next() {
                 Some(RULES) => rules = Some(read_rules(bytes)?),
+                Some(LBFGS) => {
+                    minimiser = true;
+                    rules = Some(OptimizerRecord::from_bytes(bytes).map_err(damaged)?);
+                }
                 Some(SLOW) => slow.push(TensorData::from_bytes(bytes, shape, dtype)),
                 Some(MEAN) => mean.push(TensorData::from_bytes(bytes, shape, dtype)),
                 _ => {
@@ -108,6 +116,7 @@ impl UpdaterRecord {
         Ok(UpdaterRecord {
             steps,
             count,
+            minimiser,
             rules: rules.ok_or_else(|| damaged("the state of the update rules is missing"))?,
             slow: some(slow),
             mean: some(mean),
@@ -184,7 +193,7 @@ fn counts(steps: u64, count: u64) -> String {
     format!("{steps} {count}")
 }
 
-fn damaged(reason: impl fmt::Display) -> OptimizerError {
+pub(super) fn damaged(reason: impl fmt::Display) -> OptimizerError {
     OptimizerError::Damaged {
         reason: reason.to_string(),
     }

@@ -31,7 +31,7 @@ impl Stage {
         target::refuse_tied(&parameters)?;
         refuse_other_ranks(&rules, &parameters)?;
         let first = &rules[0];
-        let mut optimizer = first.update.build(first.lr, None);
+        let mut optimizer = first.update.build(first.lr, None)?;
         for rule in &rules[1..] {
             for target in &rule.targets {
                 if let Target::Path(pattern) = target
@@ -49,7 +49,7 @@ impl Stage {
                 .filter(|parameter| rule.targets.iter().any(|target| target.matches(parameter)));
             let paths: Vec<String> = matched.map(|parameter| parameter.path.clone()).collect();
             let group = ParamGroup::from_paths(paths);
-            optimizer = rule.update.build(rule.lr, Some((optimizer, group)));
+            optimizer = rule.update.build(rule.lr, Some((optimizer, group)))?;
         }
         Ok(Stage {
             start,

@@ -226,6 +226,29 @@ choices! {
             /// Whether the step has the norm 1.
             normalized: bool,
         }
+        /// L-BFGS ([Nocedal 1980](https://doi.org/10.1090/S0025-5718-1980-0572855-7); [Liu and
+        /// Nocedal 1989](https://doi.org/10.1007/BF01589116)): up to `max_iter` times a step
+        /// `w ← w - tH∇L(w)`, where `H` is the approximation of the inverse Hessian from the last
+        /// `history_size` changes of the weights and of the gradient. `t` is `γ`, in the very first
+        /// iteration `γ·min(1, 1/Σ|gᵢ|)`, and with a line search where that leads. All parameters
+        /// are one vector.
+        ///
+        /// It evaluates loss and gradient at each iteration, so it is for one batch that stays the
+        /// same, and for a [`Minimiser`](super::Minimiser) in place of an
+        /// [`Updater`](super::Updater). A step evaluates them at most `max_iter + max_iter/4`
+        /// times, as in PyTorch, where the line search alone may go beyond that.
+        Lbfgs = LBFGS {
+            /// At least 1; how many changes are remembered.
+            history_size: usize,
+            /// At least 1; the most iterations of a step.
+            max_iter: usize,
+            /// How `t` is found.
+            line_search: LineSearch,
+            /// At least 0; a step ends where no `|gᵢ|` is larger.
+            tolerance_grad: f64,
+            /// At least 0; a step ends where neither a weight nor the loss changes by more.
+            tolerance_change: f64,
+        }
     }
 }
 
@@ -270,6 +293,28 @@ impl From<Norm> for Value {
             Norm::L1 => "l1",
             Norm::L2 => "l2",
             Norm::Linf => "linf",
+        })
+    }
+}
+
+/// How [`Update::Lbfgs`] finds how far to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LineSearch {
+    /// As far as the learning rate says.
+    None,
+    /// To a point that fulfils Wolfe's strong conditions with `c₁ = 1e-4` and `c₂ = 0.9` ([Nocedal
+    /// and Wright 2006](https://doi.org/10.1007/978-0-387-40065-5), algorithms 3.5 and 3.6); the
+    /// learning rate is where the search begins.
+    StrongWolfe,
+}
+
+impl From<LineSearch> for Value {
+    fn from(search: LineSearch) -> Self {
+        Value::Word(match search {
+            LineSearch::None => "none",
+            LineSearch::StrongWolfe => "strong_wolfe",
         })
     }
 }

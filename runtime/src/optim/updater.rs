@@ -162,6 +162,7 @@ impl Updater {
         UpdaterRecord {
             steps: self.steps,
             count: mean.map_or(0, |mean| mean.count),
+            minimiser: false,
             rules: self
                 .next_stage()
                 .unwrap_or(&self.stage)
@@ -190,10 +191,15 @@ impl Updater {
         let UpdaterRecord {
             steps,
             count,
+            minimiser,
             rules,
             slow,
             mean,
         } = record;
+        if minimiser {
+            let reason = "it is that of a rule that evaluates the loss".into();
+            return Err(OptimizerError::Foreign { reason });
+        }
         let (rules, states) = record::states(rules)?;
         let expected = self.mean.as_ref().is_some_and(|mean| mean.has_begun(count));
         self.check(slow.as_deref(), self.slow.is_some(), "lookahead")?;

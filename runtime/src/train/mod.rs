@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{DataError, Loader, Sampler, Source, SplitMix64};
 use crate::model::{Model, ModelConfig};
-use crate::optim::{Average, Optimizer, Updater};
+use crate::optim::{Average, Optimizer, OptimizerError};
 use crate::schedule::{Horizon, LrScheduler, Rate, Schedule};
 
 pub use batch_norm::update_batch_norm;
@@ -26,7 +26,7 @@ pub use error::{TrainError, TrainFailure};
 pub use evaluate::{Evaluation, evaluate};
 use parameters::{is_trainable, non_finite_parameter};
 use progress::Progress;
-use step::{Feed, Losses};
+use step::{Feed, Losses, Stepper};
 
 /// Trains a declared model with a declared optimizer and a declared schedule.
 ///
@@ -40,8 +40,12 @@ use step::{Feed, Losses};
 /// 4. the update rule of each parameter;
 /// 5. `average lookahead`, then `ema` or `swa`.
 ///
+/// `update lbfgs` stands in place of 2 to 5: from the mean gradient on it evaluates the loss as often
+/// as it asks for, over the same micro-batches with the same random numbers. A batch of the whole
+/// training set makes that one function from step to step too.
+///
 /// The loss of a step is that of its first pass, before its update. So are the running statistics
-/// of `batch_norm`: a second pass moves none.
+/// of `batch_norm`: a later pass moves none.
 ///
 /// The order of the examples is a pure function of the seed and the epoch, and the random numbers
 /// of a step, dropout's for one, are drawn from (seed, step): on a CPU device two runs of one
@@ -267,7 +271,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             loader,
             steps_per_epoch,
             mut rate,
-            mut updater,
+            mut stepper,
         } = match self.prepare(source.clone()) {
             Ok(session) => session,
             Err(error) => return Err(log.stopped(error, self.model)),
@@ -296,16 +300,30 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                     device: &device,
                     at_once: losses.at_once(),
                 };
-                let pass = feed.gradient(&model, &updater, mix(self.seed, log.steps));
-                match pass.and_then(|pass| losses.push(&model, step, lr, pass)) {
-                    Ok(gradient) => {
+                let seed = mix(self.seed, log.steps);
+                let pass = feed.gradient(&model, &stepper, seed);
+                match pass.and_then(|pass| {
+                    losses.push(&model, step, lr, &pass)?;
+                    Ok(pass)
+                }) {
+                    Ok(pass) => {
                         // The update may work in place once nobody else holds the parameters.
                         drop(before);
-                        if updater.recipe().noise.is_some() {
-                            // From the step alone, whatever its passes drew.
-                            device.seed(mix(!self.seed, log.steps));
-                        }
-                        model = updater.step(lr, model, gradient);
+                        model = match &mut stepper {
+                            Stepper::Updater(updater) => {
+                                if updater.recipe().noise.is_some() {
+                                    // From the step alone, whatever its passes drew.
+                                    device.seed(mix(!self.seed, log.steps));
+                                }
+                                updater.step(lr, model, pass.gradient)
+                            }
+                            Stepper::Minimiser(minimiser) => {
+                                match feed.minimise(minimiser, lr, model, pass, seed) {
+                                    Ok(model) => model,
+                                    Err(error) => return Err(log.stopped(error, sound)),
+                                }
+                            }
+                        };
                     }
                     Err(error) => {
                         let finite = non_finite_parameter(&before).is_none();
@@ -325,7 +343,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             let looked_at = self.validation.is_some() || !self.metrics.is_empty();
             let averaged = if epoch == self.epochs || looked_at {
                 device.seed(mix(self.seed, log.steps));
-                averaged(&updater, &model, &source, self.batch / self.micro_batches)
+                averaged(&stepper, &model, &source, self.batch / self.micro_batches)
             } else {
                 Ok(None)
             };
@@ -407,23 +425,32 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             let metric = metric.to_string();
             return Err(TrainError::Unobserved { metric, fix });
         }
+        let stepper = match self.optimizer.over(&self.model, &horizon) {
+            Err(OptimizerError::NeedsLoss { .. }) => {
+                Stepper::Minimiser(self.optimizer.minimiser(&self.model)?)
+            }
+            updater => Stepper::Updater(updater?),
+        };
         Ok(Session {
             device: device.autodiff(),
             loader: Loader::new(source, sampler, self.workers)?,
             steps_per_epoch,
             rate,
-            updater: self.optimizer.over(&self.model, &horizon)?,
+            stepper,
         })
     }
 }
 
-/// The average that `updater` keeps of `model`, with running statistics of its own.
+/// The average that `stepper` keeps of `model`, with running statistics of its own.
 fn averaged<M: Model>(
-    updater: &Updater,
+    stepper: &Stepper,
     model: &M,
     source: &dyn Source,
     batch: usize,
 ) -> Result<Option<M>, TrainError> {
+    let Stepper::Updater(updater) = stepper else {
+        return Ok(None);
+    };
     let Some(average) = updater.averaged(model) else {
         return Ok(None);
     };
@@ -446,7 +473,7 @@ struct Session {
     loader: Loader,
     steps_per_epoch: usize,
     rate: Rate,
-    updater: Updater,
+    stepper: Stepper,
 }
 
 /// The seed of a step's random numbers.

@@ -7,16 +7,25 @@ use super::{TrainError, ended};
 use crate::data::Batches;
 use crate::device;
 use crate::model::{Batch, Model, first_non_finite};
-use crate::optim::Updater;
+use crate::optim::{Minimiser, Updater};
+
+/// The optimizer at work.
+#[expect(clippy::large_enum_variant, reason = "a training has one")]
+pub(super) enum Stepper {
+    Updater(Updater),
+    Minimiser(Minimiser),
+}
 
 /// What the passes of a step give.
 pub(super) struct Pass<M: Model> {
-    gradient: GradientsParams,
+    pub gradient: GradientsParams,
     /// With `sharpness` there is a second one, where the gradient was taken.
     loss: Tensor<1>,
     /// An input to look for the cause with, if the loss is not finite: where losses are read at
     /// once that of the first piece at fault, else the last.
     input: M::Input,
+    /// The batches, where the loss is to be evaluated again.
+    batches: Vec<Batch<M>>,
 }
 
 /// Where a step takes its batches from, and how.
@@ -30,12 +39,12 @@ pub(super) struct Feed<'a> {
 }
 
 impl Feed<'_> {
-    /// The mean gradient and the mean loss over the next batches; with `sharpness` the gradient
-    /// of a second pass over them, with the random numbers of the first.
+    /// The mean gradient and the mean loss over the next batches, with random numbers from `seed`;
+    /// with `sharpness` the gradient of a second pass over them, with the same random numbers.
     pub(super) fn gradient<M: Model>(
         &mut self,
         model: &M,
-        updater: &Updater,
+        stepper: &Stepper,
         seed: u64,
     ) -> Result<Pass<M>, TrainError> {
         let (device, pieces, at_once) = (self.device, self.pieces, self.at_once);
@@ -43,22 +52,72 @@ impl Feed<'_> {
             let examples = self.batches.next().ok_or_else(ended)??;
             Ok(Batch::<M>::upload(examples, device)?)
         });
-        device.seed(seed);
-        if updater.recipe().sharpness.is_none() {
+        if let Stepper::Updater(updater) = stepper
+            && updater.recipe().sharpness.is_none()
+        {
+            device.seed(seed);
             return mean(model, batches, pieces, at_once);
         }
         let batches = batches.collect::<Result<Vec<_>, TrainError>>()?;
-        let first = mean(model, batches.iter().cloned().map(Ok), pieces, at_once)?;
-        let Some(worse) = updater.ascend(model, &first.gradient) else {
-            return Ok(first);
+        let first = self.evaluate(model, &batches, seed)?;
+        let worse = match stepper {
+            Stepper::Updater(updater) => updater.ascend(model, &first.gradient),
+            Stepper::Minimiser(_) => None,
         };
-        device.seed(seed);
-        let second = mean(&worse, batches.into_iter().map(Ok), pieces, at_once)?;
+        let Some(worse) = worse else {
+            return Ok(Pass { batches, ..first });
+        };
+        let second = self.evaluate(&worse, &batches, seed)?;
         Ok(Pass {
             gradient: second.gradient,
             loss: Tensor::cat(vec![first.loss, second.loss], 0),
-            input: first.input,
+            ..first
         })
+    }
+
+    /// The step of `minimiser` from the first `pass` on, over its batches and with its random
+    /// numbers.
+    pub(super) fn minimise<M: Model>(
+        &self,
+        minimiser: &mut Minimiser,
+        lr: f64,
+        model: M,
+        pass: Pass<M>,
+        seed: u64,
+    ) -> Result<M, TrainError> {
+        let Pass {
+            gradient,
+            loss,
+            batches,
+            ..
+        } = pass;
+        let mut first = Some((loss.into_scalar(), gradient));
+        let mut failed = None;
+        let model = minimiser.step(lr, model, |model| {
+            if let Some(first) = first.take() {
+                return first;
+            }
+            match self.evaluate(model, &batches, seed) {
+                Ok(pass) => (pass.loss.into_scalar(), pass.gradient),
+                Err(error) => {
+                    failed = Some(error);
+                    (f64::NAN, GradientsParams::new())
+                }
+            }
+        });
+        failed.map_or(Ok(model), Err)
+    }
+
+    /// The mean gradient and the mean loss over `batches`, with random numbers from `seed`.
+    fn evaluate<M: Model>(
+        &self,
+        model: &M,
+        batches: &[Batch<M>],
+        seed: u64,
+    ) -> Result<Pass<M>, TrainError> {
+        self.device.seed(seed);
+        let batches = batches.iter().cloned().map(Ok);
+        mean(model, batches, self.pieces, self.at_once)
     }
 }
 
@@ -90,6 +149,7 @@ fn mean<M: Model>(
         gradient: sum.grads(),
         loss,
         input,
+        batches: Vec::new(),
     })
 }
 
@@ -105,6 +165,7 @@ fn pass<M: Model>(model: &M, batch: Batch<M>, pieces: usize) -> Pass<M> {
         gradient,
         loss: loss.inner(),
         input,
+        batches: Vec::new(),
     }
 }
 
@@ -139,22 +200,21 @@ impl Losses {
         self.patience == 1
     }
 
-    /// Takes the losses of step `step`, counted from 1, and passes its gradient on; fails at the
-    /// first loss that is not finite.
+    /// Takes the losses of step `step`, counted from 1; fails at the first loss that is not finite.
     pub(super) fn push<M: Model>(
         &mut self,
         model: &M,
         step: usize,
         rate: f64,
-        pass: Pass<M>,
-    ) -> Result<GradientsParams, TrainError> {
-        self.unread.push((rate, pass.loss));
+        pass: &Pass<M>,
+    ) -> Result<(), TrainError> {
+        self.unread.push((rate, pass.loss.clone()));
         let due = self.unread.len() >= self.patience || step == self.steps;
         if due && let Err((failed, rate, loss)) = self.read() {
             // Weights of a later step say nothing of the layer where it began.
             let here = failed == step && self.at_once();
             let layer = if here {
-                first_non_finite(model, pass.input)
+                first_non_finite(model, pass.input.clone())
             } else {
                 None
             };
@@ -167,7 +227,7 @@ impl Losses {
                 layer,
             });
         }
-        Ok(pass.gradient)
+        Ok(())
     }
 
     /// The last loss that was read.
