@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear};
 use burn::optim::GradientsParams;
 use burn::tensor::{Bytes, DType, Device, Tensor, TensorData};
 use kiln::optim::{
@@ -149,10 +149,19 @@ struct Partly {
 impl Partly {
     fn new() -> Self {
         let device = device();
+        // Not drawn: another test may draw at the same time.
+        let linear = |shape: [usize; 2]| {
+            let numbers = (0..shape[0] * shape[1]).map(|at| (1.7 * at as f32).sin());
+            let weight = TensorData::new(numbers.collect::<Vec<_>>(), shape);
+            Linear {
+                weight: Param::from_tensor(Tensor::from_data(weight, &device)),
+                bias: Some(Param::from_tensor(Tensor::zeros([shape[1]], &device))),
+            }
+        };
         Partly {
-            frozen: LinearConfig::new(3, 4).init(&device).no_grad(),
+            frozen: linear([3, 4]).no_grad(),
             norm: BatchNormConfig::new(4).init(&device),
-            head: LinearConfig::new(4, 2).init(&device),
+            head: linear([4, 2]),
         }
     }
 
@@ -173,7 +182,7 @@ fn frozen_weights_stay_and_running_statistics_are_those_of_the_first_pass() {
     let frozen = values(&model.frozen);
     let mut minimiser = Wolfe::new().minimiser(&model).unwrap();
     let mut losses = Vec::new();
-    for _ in 0..3 {
+    for step in 0..3 {
         // A clone would share the statistics.
         let once = model.valid().train();
         once.evaluate(&x, &y);
@@ -184,7 +193,8 @@ fn frozen_weights_stay_and_running_statistics_are_those_of_the_first_pass() {
             losses.push(found.0);
             found
         });
-        assert!(passes > 2);
+        // Later ones may find that nothing is left to do.
+        assert!(passes > 2 || step > 0);
         assert_eq!(
             values(&model.norm.running_mean),
             values(&once.norm.running_mean)
