@@ -503,6 +503,7 @@ fn a_damaged_or_foreign_record_is_refused_whole() {
 
 #[test]
 fn times_need_a_horizon_and_lie_within_it() {
+    let _lock = lock();
     let device = device();
     let model = LinearConfig::new(2, 2).init(&device);
     let horizon = |steps| Horizon {
@@ -552,6 +553,7 @@ fn times_need_a_horizon_and_lie_within_it() {
 
 #[test]
 fn burns_own_optimizer_cannot_do_any_of_it() {
+    let _lock = lock();
     let device = device();
     let model = LinearConfig::new(2, 2).init(&device);
     let beside: [(&str, Recipe); 4] = [
