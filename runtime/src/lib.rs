@@ -9,6 +9,7 @@ extern crate self as kiln;
 pub mod data;
 pub mod device;
 mod error;
+pub mod flatness;
 pub mod kernel;
 pub mod layer;
 pub mod loss;
@@ -17,6 +18,7 @@ pub mod optim;
 pub mod prelude;
 pub mod schedule;
 mod svg;
+pub mod tangent;
 pub mod train;
 #[cfg(feature = "weights")]
 pub mod weights;

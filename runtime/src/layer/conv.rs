@@ -1,12 +1,13 @@
 //! The convolution layers, and their transposes.
 
-use burn::nn::conv;
+use burn::nn::conv::{self, Conv3d, ConvTranspose3d};
 use burn::tensor::Tensor;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::padding::{pair, pairs};
 use super::wrapped::wrapped;
 use crate::kernel;
+use crate::tangent::{Dual, Pass, Tangent, sum};
 
 /// Burn's [`Conv1d`](conv::Conv1d), computed by [`kernel::conv2d`] as images of height 1.
 #[derive(Clone, Debug)]
@@ -130,3 +131,31 @@ impl ConvTranspose2d {
         kernel::conv_transpose2d(input, self.weight.val(), bias, options)
     }
 }
+
+/// `y' = x' * K + x * K_v + b_v`
+macro_rules! tangent {
+    ($($layer:ident $rank:literal),*) => { $(
+        impl Tangent<Dual<$rank>, Dual<$rank>> for $layer {
+            fn forward_dual(
+                &self,
+                along: Option<&Self>,
+                input: Dual<$rank>,
+                _: &mut Pass,
+            ) -> Dual<$rank> {
+                let without_bias = || {
+                    let mut layer = self.clone();
+                    layer.bias = None;
+                    layer
+                };
+                let from_input = input.tangent.map(|tangent| without_bias().forward(tangent));
+                let from_weight = along.map(|along| along.forward(input.value.clone()));
+                Dual {
+                    value: self.forward(input.value),
+                    tangent: sum(from_input, from_weight),
+                }
+            }
+        }
+    )* };
+}
+
+tangent!(Conv1d 3, Conv2d 4, ConvTranspose1d 3, ConvTranspose2d 4, Conv3d 5, ConvTranspose3d 5);

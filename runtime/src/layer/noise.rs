@@ -5,7 +5,10 @@
 
 use burn::config::Config;
 use burn::module::{Flag, Module, Param};
+use burn::nn::{Dropout, GaussianNoise};
 use burn::tensor::{Distribution, Tensor};
+
+use crate::tangent::idle_layers;
 
 use super::activation::{SELU_ALPHA, SELU_SCALE};
 
@@ -112,3 +115,11 @@ fn kept<const D: usize, const L: usize>(
     let of = (&input.device(), input.dtype());
     Tensor::random(shape, Distribution::Bernoulli(1.0 - p), of)
 }
+
+idle_layers!(
+    Dropout,
+    GaussianNoise,
+    Dropout2d,
+    StochasticDepth,
+    AlphaDropout
+);

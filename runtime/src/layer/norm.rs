@@ -6,6 +6,7 @@ use burn::tensor::module::BatchNormTrainOutput;
 
 use super::wrapped::wrapped;
 use crate::kernel;
+use crate::tangent::{Dual, Pass, Tangent, sum};
 
 /// Burn's [`BatchNorm`](nn::BatchNorm), computed by [`kernel::batch_norm_train`] and
 /// [`kernel::batch_norm`].
@@ -70,5 +71,51 @@ impl BatchNorm {
             running.update(new.detach());
         }
         result.output
+    }
+}
+
+/// By the running statistics, `y' = (x' γ + (x - μ) γ_v) / √(σ² + ε) + β_v`; by those of the batch, they
+/// change with the input.
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for BatchNorm {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<D>, pass: &mut Pass) -> Dual<D> {
+        if pass.batch_statistics() {
+            return self.by_batch(along, input);
+        }
+        let [gamma, beta, mean, variance] = self.channels(&input.value);
+        let epsilon = self.epsilon;
+        let from_input = input.tangent.map(|tangent| {
+            let zeros = mean.zeros_like();
+            let (gamma, beta) = (gamma.clone(), zeros.clone());
+            kernel::batch_norm(tangent, gamma, beta, zeros, variance.clone(), epsilon)
+        });
+        let from_scale = along.map(|along| {
+            let (gamma, beta) = (along.gamma.val(), along.beta.val());
+            let (mean, variance) = (mean.clone(), variance.clone());
+            kernel::batch_norm(input.value.clone(), gamma, beta, mean, variance, epsilon)
+        });
+        Dual {
+            value: kernel::batch_norm(input.value, gamma, beta, mean, variance, epsilon),
+            tangent: sum(from_input, from_scale),
+        }
+    }
+}
+
+impl BatchNorm {
+    fn by_batch<const D: usize>(&self, along: Option<&Self>, input: Dual<D>) -> Dual<D> {
+        let [batch, channels] = [input.dims()[0], input.dims()[1]];
+        let shape = input.dims();
+        let numbers = shape[2..].iter().product();
+        let channel = |x: Dual<1>| x.reshape([1, channels, 1]);
+        let gamma = channel(Dual::parameter(
+            &self.gamma,
+            along.map(|along| &along.gamma),
+        ));
+        let beta = channel(Dual::parameter(&self.beta, along.map(|along| &along.beta)));
+        let mean = |x: Dual<3>| x.mean_dim(2).mean_dim(0);
+        let input = input.reshape([batch, channels, numbers]);
+        let centred = input.clone() - mean(input);
+        let variance = mean(centred.clone().square());
+        let scale = gamma * (variance + self.epsilon).sqrt().recip();
+        (centred * scale + beta).reshape(shape)
     }
 }

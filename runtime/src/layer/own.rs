@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 
 use crate::model::{Node, Observe, Size, Summary};
+use crate::tangent::{Lift, Pass, difference};
 
 /// A layer of your own: a Burn module that `model!` takes by its path.
 ///
@@ -67,9 +68,9 @@ pub trait Layer: Module {
     /// The settings, with `new` for those that must be given and `with_..` for the others.
     type Config;
     /// What goes in: a batch.
-    type Input;
+    type Input: Lift;
     /// What comes out: a batch.
-    type Output;
+    type Output: Lift;
 
     /// The shape that comes out for one example of the shape `input`; the same if nothing is said.
     ///
@@ -86,6 +87,59 @@ pub trait Layer: Module {
 
     /// Runs the layer on a batch.
     fn forward(&self, input: Self::Input) -> Self::Output;
+
+    /// Runs the layer on values with their derivatives along a direction, whose parameters
+    /// `direction` holds; see [`tangent`](crate::tangent). It runs as in inference.
+    ///
+    /// What stands here is a central difference of this layer alone, and results that rest on it say
+    /// so. An exact rule is mostly `forward` once more, over [`Dual`](crate::tangent::Dual)s:
+    ///
+    /// ```
+    /// # use kiln::layer::Layer;
+    /// # use kiln::model::Size;
+    /// # use kiln::prelude::*;
+    /// # use kiln::burn;
+    /// # use kiln::burn::module::Param;
+    /// use kiln::tangent::{Dual, Pass};
+    ///
+    /// /// Multiplies each feature by a factor of its own.
+    /// #[derive(Module, Debug)]
+    /// pub struct Gain {
+    ///     factor: Param<Tensor<2>>,
+    /// }
+    /// # #[derive(Config, Debug)]
+    /// # pub struct GainConfig {}
+    ///
+    /// impl Layer for Gain {
+    /// #   type Config = GainConfig;
+    /// #   type Input = Tensor<2>;
+    /// #   type Output = Tensor<2>;
+    /// #   fn build(_config: &GainConfig, _input: &[Size], device: &Device) -> Self {
+    /// #       Gain { factor: Param::from_tensor(Tensor::ones([1, 4], device)) }
+    /// #   }
+    ///     // ..
+    ///     fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+    ///         input * self.factor.val()
+    ///     }
+    ///
+    ///     fn forward_dual(
+    ///         &self,
+    ///         direction: Option<&Self>,
+    ///         input: Dual<2>,
+    ///         _pass: &mut Pass,
+    ///     ) -> Dual<2> {
+    ///         input * Dual::parameter(&self.factor, direction.map(|direction| &direction.factor))
+    ///     }
+    /// }
+    /// ```
+    fn forward_dual(
+        &self,
+        direction: Option<&Self>,
+        input: <Self::Input as Lift>::Dual,
+        pass: &mut Pass,
+    ) -> <Self::Output as Lift>::Dual {
+        difference(self, direction, input, pass)
+    }
 
     /// The number of its parameters, for summaries.
     fn params(config: &Self::Config, input: &[Size]) -> usize {

@@ -3,6 +3,8 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use crate::tangent::linear_layers;
+
 /// Makes one row of each example: `[batch, d1, d2, ..]` to `[batch, d1 * d2 * ..]`.
 #[derive(Module, Debug, Default)]
 pub struct Flatten {}
@@ -103,4 +105,11 @@ impl Select {
         };
         input.narrow(dim, index, 1).squeeze_dim(dim)
     }
+}
+
+linear_layers! {
+    Flatten: D -> 2 [const D: usize],
+    Reshape: D -> O [const D: usize, const O: usize],
+    Permute: D -> D [const D: usize],
+    Select: D -> O [const D: usize, const O: usize],
 }

@@ -4,6 +4,7 @@ use burn::nn::loss::{MultiMarginLossConfig, Reduction};
 use burn::tensor::{Int, Tensor};
 
 use crate::kernel;
+use crate::tangent::Dual;
 
 /// The mean cross entropy between scores and classes:
 /// `-(1/n) sum_i sum_c q_ic log softmax(output_i)_c` with
@@ -33,6 +34,30 @@ pub fn cross_entropy<const O: usize, const T: usize>(
 ) -> Tensor<1> {
     let (output, target) = flat(output, target);
     kernel::cross_entropy(output, target, label_smoothing)
+}
+
+/// The tangent of [`cross_entropy`]: `(1/n) sum_i sum_c (softmax(output_i)_c - q_ic) output'_ic`.
+pub fn cross_entropy_dual<const O: usize, const T: usize>(
+    output: Dual<O>,
+    target: Tensor<T, Int>,
+    label_smoothing: f64,
+) -> Dual<1> {
+    let (value, target) = flat(output.value, target);
+    let tangent = output.tangent.map(|tangent| {
+        let [_, classes] = value.dims();
+        let tangent = tangent.reshape(value.dims());
+        let right = tangent.clone().gather(1, target.clone().unsqueeze_dim(1));
+        let mut change = (kernel::softmax(value.clone()) * tangent.clone()).sum_dim(1)
+            - right * (1.0 - label_smoothing);
+        if label_smoothing > 0.0 {
+            change = change - tangent.sum_dim(1) * (label_smoothing / classes as f64);
+        }
+        change.mean()
+    });
+    Dual {
+        value: kernel::cross_entropy(value, target, label_smoothing),
+        tangent,
+    }
 }
 
 /// How many of the targets have the largest score. `output`: `[batch, .., classes]`, `target`:

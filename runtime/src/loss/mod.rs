@@ -10,8 +10,8 @@ mod signs;
 mod values;
 
 pub(crate) use classes::flat;
-pub use classes::{correct, cross_entropy, multi_margin};
+pub use classes::{correct, cross_entropy, cross_entropy_dual, multi_margin};
 pub use ctc::ctc;
 pub use probabilities::{binary_cross_entropy, binary_cross_entropy_with_logits, kl_divergence};
 pub use signs::{cosine_embedding, hinge_embedding, margin_ranking, soft_margin};
-pub use values::{gaussian_nll, huber, l1, mse, poisson_nll, smooth_l1};
+pub use values::{gaussian_nll, huber, l1, mse, mse_dual, poisson_nll, smooth_l1};

@@ -3,10 +3,17 @@
 use burn::nn::loss::{MseLoss, Reduction};
 use burn::tensor::Tensor;
 
+use crate::tangent::Dual;
+
 /// The mean squared error over the batch and all its numbers:
 /// `(1/n) sum_i (output_i - target_i)^2`, as PyTorch's `MSELoss`. Both of one shape, `[batch, ..]`.
 pub fn mse<const D: usize>(output: Tensor<D>, target: Tensor<D>) -> Tensor<1> {
     MseLoss::new().forward(output, target, Reduction::Mean)
+}
+
+/// The tangent of [`mse`].
+pub fn mse_dual<const D: usize>(output: Dual<D>, target: Tensor<D>) -> Dual<1> {
+    (output - Dual::constant(target)).square().mean()
 }
 
 /// The mean absolute error over the batch and all its numbers:

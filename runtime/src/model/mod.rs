@@ -19,9 +19,11 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::data::{DataError, Source, Target};
+use crate::tangent::{Dual, Lift, Pass, Values};
 
 pub use graph::{Cluster, Graph, GraphError, GraphNode, NodeKind};
 pub use observe::{Observe, first_non_finite};
+pub(crate) use path::Path as LayerPath;
 pub use size::Size;
 pub(crate) use size::shown;
 pub use step::LossOutput;
@@ -43,9 +45,9 @@ pub trait Model: Module + fmt::Display + 'static {
     /// The hyper-parameters.
     type Config: ModelConfig<Model = Self>;
     /// What goes in: a batch.
-    type Input: Upload;
+    type Input: Upload + Lift;
     /// What comes out: a batch.
-    type Output: Clone + Send;
+    type Output: Values;
     /// What the loss compares the output with.
     type Target: Upload;
 
@@ -61,6 +63,19 @@ pub trait Model: Module + fmt::Display + 'static {
     /// How many of the classes that the loss compares with are right, of all the batch: one for each
     /// example, or for each place of one. `None` where the loss knows no right or wrong.
     fn correct(&self, output: Self::Output, target: Self::Target) -> Option<Tensor<1, Int>>;
+
+    /// Runs the network, as in inference, on a batch that does not change along the direction, and
+    /// carries each value together with its derivative; see [`tangent`](crate::tangent). The network
+    /// `direction` holds the direction's parameters; without one nothing changes.
+    fn tangent(
+        &self,
+        direction: Option<&Self>,
+        input: Self::Input,
+        pass: &mut Pass,
+    ) -> <Self::Output as Lift>::Dual;
+
+    /// The mean loss of a batch with its derivative along the direction.
+    fn loss_tangent(&self, output: <Self::Output as Lift>::Dual, target: Self::Target) -> Dual<1>;
 
     /// Runs the network on a batch.
     fn forward(&self, input: Self::Input) -> Self::Output {

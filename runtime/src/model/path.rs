@@ -2,11 +2,11 @@
 
 /// The paths of the repetitions that are being walked, from the outside in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Path(Vec<String>);
+pub(crate) struct Path(Vec<String>);
 
 impl Path {
     /// The repetition number `index` of the `repeat` at `path` begins.
-    pub(super) fn enter(&mut self, path: &str, index: usize) {
+    pub(crate) fn enter(&mut self, path: &str, index: usize) {
         let index = index.to_string();
         self.0.push(if path.is_empty() {
             index
@@ -16,17 +16,17 @@ impl Path {
     }
 
     /// The network at `path` within this one begins.
-    pub(super) fn model(&mut self, path: &str) {
+    pub(crate) fn model(&mut self, path: &str) {
         self.0.push(path.to_owned());
     }
 
     /// It ends.
-    pub(super) fn exit(&mut self) {
+    pub(crate) fn exit(&mut self) {
         self.0.pop();
     }
 
     /// The whole path of the layer at `path` within it.
-    pub(super) fn of(&self, path: &str) -> String {
+    pub(crate) fn of(&self, path: &str) -> String {
         let own = (!path.is_empty()).then_some(path);
         let around = self.0.iter().map(String::as_str);
         around

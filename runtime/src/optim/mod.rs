@@ -121,6 +121,7 @@ pub use recipe::{Recipe, Rule, Switch};
 pub use record::UpdaterRecord;
 pub use statement::{Average, Clip, Noise, Sharpness};
 pub use target::Target;
+pub(crate) use target::is_trained;
 pub use trust_ratios::{TrustRatio, TrustRatios, trust_ratios};
 pub use update::{AdjustLr, LineSearch, Norm, Update};
 pub use updater::Updater;

@@ -129,6 +129,18 @@ struct Walk {
     found: Vec<Parameter>,
 }
 
+/// Whether training moves a parameter whose value is there.
+///
+/// A running statistic is visited as a parameter; it differs in needing no gradient. A device that does
+/// not differentiate shows that in training alone.
+pub(crate) fn is_trained<const D: usize>(param: &Param<Tensor<D>>) -> bool {
+    if param.lazy_device().is_autodiff() {
+        param.is_require_grad()
+    } else {
+        param.clone().train().is_require_grad()
+    }
+}
+
 fn is_one(container: &str, of: &[&str]) -> bool {
     container
         .strip_prefix("Struct:")
@@ -149,19 +161,11 @@ impl ModuleVisitor for Walk {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        // A running statistic is visited as a parameter; it differs in needing no gradient. A device
-        // that does not differentiate shows that in training alone.
-        let frozen = param.is_initialized()
-            && if param.lazy_device().is_autodiff() {
-                !param.is_require_grad()
-            } else {
-                !param.clone().train().is_require_grad()
-            };
         self.found.push(Parameter {
             path: self.path.join("."),
             id: param.id,
             shape: param.lazy_shape(),
-            trainable: !frozen,
+            trainable: !param.is_initialized() || is_trained(param),
             norm: self.norms > 0,
             embedding: self.embeddings > 0,
         });

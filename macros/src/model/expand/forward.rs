@@ -35,6 +35,7 @@ impl Writer<'_> {
         let input = tuple(&types);
         let output = tuple(&self.output_types());
         let forward = self.body(quote!(self.__run(#given, &mut ())));
+        let forward_dual = self.forward_dual();
         let bodies = self.bodies();
         quote! {
             #[allow(clippy::let_and_return, clippy::type_complexity)]
@@ -43,6 +44,8 @@ impl Writer<'_> {
                 pub fn forward(&self, #(#inputs: #types),*) -> #output {
                     #forward
                 }
+
+                #forward_dual
 
                 fn __run<O: ::kiln::model::Observe>(
                     &self,
@@ -154,8 +157,11 @@ impl Writer<'_> {
             let (rank, result) = block.body?;
             let (name, input) = (&block.name, value(Var(0)));
             let operations = self.operations(index, &[result]);
+            let dual = self.body_dual(index, rank, result);
             Some(quote! {
                 impl #name {
+                    #dual
+
                     #[inline]
                     fn __run<O: ::kiln::model::Observe>(
                         &self,
@@ -287,11 +293,11 @@ impl Writer<'_> {
 }
 
 /// The uses of the values that are still to come, the next one last.
-struct Uses(Vec<Var>);
+pub(super) struct Uses(pub(super) Vec<Var>);
 
 impl Uses {
     /// The value for its next use. Called once for each use, in order.
-    fn take(&mut self, var: Var) -> TokenStream {
+    pub(super) fn take(&mut self, var: Var) -> TokenStream {
         self.0.pop();
         let name = value(var);
         if self.0.contains(&var) {

@@ -4,6 +4,7 @@
 //! every model live in `kiln::__private`.
 
 mod config;
+mod dual;
 mod forward;
 mod rows;
 mod structs;

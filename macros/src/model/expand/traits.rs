@@ -69,6 +69,7 @@ impl Writer<'_> {
             nodes[0]
         });
         let run = self.body(quote!(self.__run(input, observer)));
+        let dual = self.body(quote!(self.__dual(direction, input, pass)));
         quote! {
             impl #config {
                 fn __output(
@@ -115,6 +116,15 @@ impl Writer<'_> {
                     observer: &mut O,
                 ) -> Self::Output {
                     #run
+                }
+
+                fn forward_dual(
+                    &self,
+                    direction: ::core::option::Option<&Self>,
+                    input: <#from as ::kiln::tangent::Lift>::Dual,
+                    pass: &mut ::kiln::tangent::Pass,
+                ) -> <#to as ::kiln::tangent::Lift>::Dual {
+                    #dual
                 }
 
                 fn describe(
@@ -220,11 +230,14 @@ impl Writer<'_> {
         quote!(#apart #sum)
     }
 
-    fn loss(&self) -> TokenStream {
+    fn loss(&self, dual: bool) -> TokenStream {
         let all: Vec<_> = (0..self.network.losses.len()).collect();
         let real = |expr: &Expr| expr.float_tokens(&self.network.head, &self.own_config());
         self.sum(&all, |loss, outputs, target| {
-            let function = Ident::new(loss.function, Span::call_site());
+            let function = match dual {
+                true => format_ident!("{}_dual", loss.function),
+                false => Ident::new(loss.function, Span::call_site()),
+            };
             let settings = loss.settings.iter().map(|setting| match setting {
                 Setting::Real(expr) => real(expr),
                 Setting::Written(tokens) => tokens.clone(),
@@ -284,7 +297,13 @@ impl Writer<'_> {
         let (step, make) = self.step();
         let own_config = self.own_config();
         let observed = self.body(quote!(self.__run(input, observer)));
-        let (loss, correct) = (self.body(self.loss()), self.body(self.correct()));
+        let (loss, correct) = (self.body(self.loss(false)), self.body(self.correct()));
+        let loss_tangent = self.body(self.loss(true));
+        let tangent = self.body(quote!(self.__dual(
+            direction,
+            ::kiln::tangent::Lift::lift(input),
+            pass
+        )));
         let unknown = self.unknown_lengths();
         let targets = self.targets();
         let targets = self.body(quote!(#unknown #targets));
@@ -350,6 +369,23 @@ impl Writer<'_> {
 
                 fn loss(&self, output: Self::Output, target: Self::Target) -> ::kiln::Tensor<1> {
                     #loss
+                }
+
+                fn tangent(
+                    &self,
+                    direction: ::core::option::Option<&Self>,
+                    input: Self::Input,
+                    pass: &mut ::kiln::tangent::Pass,
+                ) -> <Self::Output as ::kiln::tangent::Lift>::Dual {
+                    #tangent
+                }
+
+                fn loss_tangent(
+                    &self,
+                    output: <Self::Output as ::kiln::tangent::Lift>::Dual,
+                    target: Self::Target,
+                ) -> ::kiln::tangent::Dual<1> {
+                    #loss_tangent
                 }
 
                 fn correct(

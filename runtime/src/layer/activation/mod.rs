@@ -11,6 +11,7 @@ mod softmax;
 use burn::tensor::Tensor;
 
 use crate::kernel;
+use crate::tangent::{Dual, Pass, Tangent};
 
 pub use bounded::{Hardsigmoid, Hardswish, Hardtanh, HardtanhConfig, Relu6};
 pub use exponential::{Celu, CeluConfig, Elu, EluConfig, Selu};
@@ -32,6 +33,18 @@ impl Relu {
     /// `max(x, 0)` for each element.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         kernel::relu(input)
+    }
+}
+
+/// `y' = [x > 0] x'`
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for Relu {
+    fn forward_dual(&self, _: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
+        let value = kernel::relu(input.value);
+        let tangent = input.tangent.map(|tangent| {
+            let off = value.clone().inner().lower_equal_scalar(0.0);
+            tangent.mask_fill(Tensor::from_inner(off), 0.0)
+        });
+        Dual { value, tangent }
     }
 }
 

@@ -1,0 +1,76 @@
+//! What can stop a measurement.
+
+use crate::data::DataError;
+use crate::model::MismatchError;
+
+/// Why a measurement of a loss surface failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlatnessError {
+    /// A setting that cannot be.
+    #[error("`{name}` is {expected}, found {found}")]
+    Argument {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: String,
+    },
+    /// A vector of another length than the operator's.
+    #[error("the operator acts on vectors of length {expected}, found one of length {found}")]
+    Length {
+        /// The operator's.
+        expected: usize,
+        /// The vector's.
+        found: usize,
+    },
+    /// A product, a gradient or a loss that holds a NaN or an infinity.
+    #[error(
+        "{what} is not finite; a loss surface is measured where the loss is: look for bad values in \
+         the weights or in the data"
+    )]
+    NonFinite {
+        /// What is not finite.
+        what: String,
+    },
+    /// A selection of parameters that selects none.
+    #[error("{asked}; the model's trainable parameters are {known}")]
+    NoParameters {
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        known: String,
+    },
+    /// An interruption before there was anything to give.
+    #[error("interrupted before there was a first result")]
+    Interrupted,
+    /// A data set that does not fit the model.
+    #[error(transparent)]
+    Mismatch(#[from] MismatchError),
+    /// An error of the data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A file that could not be written.
+    #[error("`{path}` could not be written: {source}")]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl FlatnessError {
+    pub(crate) fn argument(
+        name: &'static str,
+        found: impl ToString,
+        expected: impl Into<String>,
+    ) -> Self {
+        FlatnessError::Argument {
+            name,
+            found: found.to_string(),
+            expected: expected.into(),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! How flat the minimum is: products with the Hessian and what follows from them.
+
+mod error;
+mod operator;
+mod random;
+mod watch;
+
+pub use self::error::FlatnessError;
+pub use self::operator::{Approximation, Matrix, Operator};
+pub use self::watch::Watch;
+
+pub(crate) use self::operator::lengths;
+pub(crate) use self::random::Random;
+pub(crate) use self::watch::Task;
