@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::kept::Kept;
+use crate::tangent::{Dual, Pass, Tangent, value_of};
 
 /// The largest number of each window, over the axes behind the channels: of an axis of `n` numbers,
 /// window `i` of `m` is `floor(i n / m)..ceil((i + 1) n / m)`, as in PyTorch.
@@ -28,14 +29,10 @@ impl AdaptiveMaxPool {
 
     /// `[batch, channels, ..]` to `[batch, channels, windows, ..]`.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        // The last axis first, so that of equal numbers the first is taken row by row.
-        let axes = self.output_size.iter().enumerate().rev();
-        axes.fold(input, |input, (axis, &outputs)| {
-            self.largest(input, axis + 2, outputs)
-        })
+        value_of(self, input)
     }
 
-    fn largest<const D: usize>(&self, input: Tensor<D>, axis: usize, outputs: usize) -> Tensor<D> {
+    fn largest<const D: usize>(&self, input: Dual<D>, axis: usize, outputs: usize) -> Dual<D> {
         let mut dims = input.dims();
         let size = dims[axis];
         let windows = (0..outputs).map(|i| i * size / outputs..((i + 1) * size).div_ceil(outputs));
@@ -46,18 +43,31 @@ impl AdaptiveMaxPool {
             input
         } else {
             // A shorter window is filled up with its last number, which changes no maximum.
-            let indices = self.kept.of([size, outputs], &input.device(), |device| {
-                let indices = windows.flat_map(|window| {
-                    (window.start..window.start + widest).map(move |i| i.min(window.end - 1) as i64)
+            let indices = self
+                .kept
+                .of([size, outputs], &input.value.device(), |device| {
+                    let indices = windows.flat_map(|window| {
+                        (window.start..window.start + widest)
+                            .map(move |i| i.min(window.end - 1) as i64)
+                    });
+                    let indices = TensorData::new(indices.collect(), [outputs * widest]);
+                    Tensor::from_data(indices, device)
                 });
-                let indices = TensorData::new(indices.collect(), [outputs * widest]);
-                Tensor::from_data(indices, device)
-            });
-            input.select(axis, indices)
+            input.linear(|x| x.select(axis, indices.clone()))
         };
         let [before, behind] = [&dims[..axis], &dims[axis + 1..]].map(|dims| dims.iter().product());
-        let windows: Tensor<4> = input.reshape([before, outputs, widest, behind]);
+        let windows = input.reshape([before, outputs, widest, behind]);
         dims[axis] = outputs;
         windows.max_dim(2).reshape(dims)
+    }
+}
+
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for AdaptiveMaxPool {
+    fn forward_dual(&self, _: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
+        // The last axis first, so that of equal numbers the first is taken row by row.
+        let axes = self.output_size.iter().enumerate().rev();
+        axes.fold(input, |input, (axis, &outputs)| {
+            self.largest(input, axis + 2, outputs)
+        })
     }
 }

@@ -6,10 +6,12 @@ use burn::nn::{Dropout, DropoutConfig, Initializer, LinearConfig};
 use burn::tensor::{Bool, Device, Tensor};
 
 use super::Linear;
+use super::linear::{linear, optional};
 use super::named::Named;
 use super::positions::Waves;
 use super::rotary::turned;
 use crate::kernel;
+use crate::tangent::{Dual, Pass, Tangent, part, value_of};
 
 /// Multi-head attention of a sequence to itself (Vaswani et al. 2017), PyTorch's
 /// `nn.MultiheadAttention` with `batch_first=True`: queries, keys and values are linear maps of the
@@ -71,10 +73,19 @@ impl MultiHeadAttentionConfig {
 impl MultiHeadAttention {
     /// `[batch, length, dim]`; the shape stays.
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
-        let bias = self.in_proj_bias.as_ref().map(|bias| bias.val());
-        let all = kernel::linear(input, self.in_proj_weight.val().transpose(), bias);
-        let parts = self.heads.split(all);
-        self.out_proj.forward(self.heads.attend(parts))
+        value_of(self, input)
+    }
+}
+
+impl Tangent<Dual<3>, Dual<3>> for MultiHeadAttention {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<3>, pass: &mut Pass) -> Dual<3> {
+        let weight = along.map(|along| &along.in_proj_weight);
+        let weight = Dual::parameter(&self.in_proj_weight, weight);
+        let bias = along.and_then(|along| along.in_proj_bias.as_ref());
+        let bias = optional(self.in_proj_bias.as_ref(), bias);
+        let all = linear(input, weight.linear(|x| x.transpose()), bias);
+        let heads = self.heads.attend(self.heads.split(all), pass);
+        part!(self.out_proj, along, heads, pass)
     }
 }
 
@@ -148,28 +159,46 @@ impl CrossAttention {
     /// `[batch, length, dim]` and a memory of `[batch, elements, features]`; the former's shape
     /// stays.
     pub fn forward(&self, input: Tensor<3>, memory: Tensor<3>) -> Tensor<3> {
+        let input = (Dual::constant(input), Dual::constant(memory));
+        self.forward_dual(None, input, &mut Pass::of_forward())
+            .value
+    }
+}
+
+impl Tangent<(Dual<3>, Dual<3>), Dual<3>> for CrossAttention {
+    fn forward_dual(
+        &self,
+        along: Option<&Self>,
+        (input, memory): (Dual<3>, Dual<3>),
+        pass: &mut Pass,
+    ) -> Dual<3> {
         let [.., dim] = input.dims();
+        let weight = |index: usize| {
+            let along = along.map(|along| &along.weights.0[index].1);
+            Dual::parameter(&self.weights.0[index].1, along)
+        };
         // `first` of queries, keys and values, and what follows it in the weight.
-        let map = |from: Tensor<3>, weight: Tensor<2>, first: usize| {
-            let bias = self.in_proj_bias.as_ref();
-            let bias = bias.map(|bias| bias.val().narrow(0, first * dim, weight.dims()[0]));
-            kernel::linear(from, weight.transpose(), bias)
+        let map = |from: Dual<3>, weight: Dual<2>, first: usize| {
+            let bias = along.and_then(|along| along.in_proj_bias.as_ref());
+            let bias = optional(self.in_proj_bias.as_ref(), bias);
+            let bias = bias.map(|bias| bias.narrow(0, first * dim, weight.dims()[0]));
+            linear(from, weight.linear(|x| x.transpose()), bias)
         };
-        let parts = match self.weights.0.as_slice() {
-            [(_, all)] => {
-                let all = all.val();
-                let query = map(input, all.clone().narrow(0, 0, dim), 0);
-                let rest = map(memory, all.narrow(0, dim, 2 * dim), 1);
-                let [query] = self.heads.split(query);
-                let [key, value] = self.heads.split(rest);
-                [query, key, value]
-            }
-            apart => [(0, input), (1, memory.clone()), (2, memory)].map(|(index, from)| {
-                let [part] = self.heads.split(map(from, apart[index].1.val(), index));
+        let parts = if self.weights.0.len() == 1 {
+            let all = weight(0);
+            let query = map(input, all.clone().narrow(0, 0, dim), 0);
+            let rest = map(memory, all.narrow(0, dim, 2 * dim), 1);
+            let [query] = self.heads.split(query);
+            let [key, value] = self.heads.split(rest);
+            [query, key, value]
+        } else {
+            [(0, input), (1, memory.clone()), (2, memory)].map(|(index, from)| {
+                let [part] = self.heads.split(map(from, weight(index), index));
                 part
-            }),
+            })
         };
-        self.out_proj.forward(self.heads.attend(parts))
+        let heads = self.heads.attend(parts, pass);
+        part!(self.out_proj, along, heads, pass)
     }
 }
 
@@ -202,44 +231,56 @@ impl Heads {
     }
 
     /// `[batch, length, parts * heads * width]` to `[batch, heads, length, width]` each.
-    fn split<const PARTS: usize>(&self, all: Tensor<3>) -> [Tensor<4>; PARTS] {
+    fn split<const PARTS: usize>(&self, all: Dual<3>) -> [Dual<4>; PARTS] {
         let [batch, length, width] = all.dims();
         let all = all.reshape([batch, length, PARTS, self.heads, width / PARTS / self.heads]);
-        let all = all.permute([2, 0, 3, 1, 4]);
-        std::array::from_fn(|i| all.clone().narrow(0, i, 1).squeeze_dim(0))
+        let all = all.linear(|x: Tensor<5>| x.permute([2, 0, 3, 1, 4]));
+        std::array::from_fn(|i| all.clone().narrow(0, i, 1).linear(|x| x.squeeze_dim(0)))
     }
 
     /// `[batch, heads, length, width]` each to `[batch, length, heads * width]`.
-    fn attend(&self, [query, key, value]: [Tensor<4>; 3]) -> Tensor<3> {
-        let turn = |x: Tensor<4>| match &self.rotary {
+    fn attend(&self, [query, key, value]: [Dual<4>; 3], pass: &mut Pass) -> Dual<3> {
+        let turn = |x: Dual<4>| match &self.rotary {
             Some(waves) => {
                 let [batch, heads, length, _] = x.dims();
-                turned(x, [batch * heads, length], waves)
+                x.linear(|x| turned(x, [batch * heads, length], waves))
             }
             None => x,
         };
         let (query, key) = (turn(query), turn(key));
-        let drops = self.dropout.training.is_enabled()
+        let drops = pass.has_noise()
+            && self.dropout.training.is_enabled()
             && self.dropout.prob > 0.0
-            && query.device().is_autodiff();
-        let output = if drops {
-            self.attend_with_dropout(query, key, value)
+            && query.value.device().is_autodiff();
+        let parts = [&query, &key, &value];
+        let output = if drops || parts.iter().any(|part| part.tangent.is_some()) {
+            self.attend_by_weights(query, key, value, pass)
         } else {
-            kernel::attention(query, key, value, self.causal)
+            let [query, key, value] = [query, key, value].map(|part| part.value);
+            Dual::constant(kernel::attention(query, key, value, self.causal))
         };
-        output.swap_dims(1, 2).flatten(2, 3)
+        output.linear(|x| x.swap_dims(1, 2).flatten(2, 3))
     }
 
     /// What the kernel computes, with the weights at hand.
-    fn attend_with_dropout(&self, query: Tensor<4>, key: Tensor<4>, value: Tensor<4>) -> Tensor<4> {
+    fn attend_by_weights(
+        &self,
+        query: Dual<4>,
+        key: Dual<4>,
+        value: Dual<4>,
+        pass: &mut Pass,
+    ) -> Dual<4> {
         let [.., queries, width] = query.dims();
         let [.., keys, _] = key.dims();
-        let mut scores = query.matmul(key.transpose()) / (width as f64).sqrt();
+        let scores = query.matmul(key.linear(|x| x.transpose()));
+        let mut scores = scores / (width as f64).sqrt();
         if self.causal {
-            let later = Tensor::<2, Bool>::tril_mask([queries, keys], 0, &scores.device());
-            scores = scores.mask_fill(later.unsqueeze(), f32::NEG_INFINITY);
+            let device = scores.value.device();
+            let later = Tensor::<2, Bool>::tril_mask([queries, keys], 0, &device);
+            scores = scores.mask_fill(later.unsqueeze(), f64::NEG_INFINITY);
         }
-        self.dropout.forward(kernel::softmax(scores)).matmul(value)
+        let weights = self.dropout.forward_dual(None, scores.softmax(), pass);
+        weights.matmul(value)
     }
 }
 

@@ -5,6 +5,8 @@ use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 
+use crate::tangent::{Dual, Pass, Tangent, value_of};
+
 /// Puts one learned vector before each sequence, whose output stands for all of it (Devlin et al.
 /// 2019; Dosovitskiy et al. 2021).
 #[derive(Module, Debug)]
@@ -32,8 +34,17 @@ impl ClassTokenConfig {
 impl ClassToken {
     /// `[batch, length, dim]` to `[batch, length + 1, dim]`.
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        value_of(self, input)
+    }
+}
+
+impl Tangent<Dual<3>, Dual<3>> for ClassToken {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<3>, _: &mut Pass) -> Dual<3> {
         let [batch, ..] = input.dims();
-        let token = self.weight.val().repeat_dim(0, batch);
-        Tensor::cat(vec![token, input], 1)
+        let token = Dual::parameter(&self.weight, along.map(|along| &along.weight));
+        Dual::cat(
+            vec![token.linear(|token| token.repeat_dim(0, batch)), input],
+            1,
+        )
     }
 }

@@ -4,6 +4,7 @@ use burn::nn;
 use burn::tensor::{Int, Shape, Tensor};
 
 use super::wrapped::wrapped;
+use crate::tangent::{Dual, Pass, Tangent};
 
 /// Burn's [`Embedding`](nn::Embedding), a table with one row for each integer, for inputs of any
 /// rank.
@@ -22,5 +23,14 @@ impl Embedding {
         shape.push(self.weight.dims()[1]);
         let rows: Tensor<2, Int> = input.reshape([1, -1]);
         self.inner.forward(rows).reshape(Shape::from(shape))
+    }
+}
+
+impl<const D: usize, const E: usize> Tangent<Tensor<D, Int>, Dual<E>> for Embedding {
+    fn forward_dual(&self, along: Option<&Self>, input: Tensor<D, Int>, _: &mut Pass) -> Dual<E> {
+        Dual {
+            tangent: along.map(|along| along.forward(input.clone())),
+            value: self.forward(input),
+        }
     }
 }

@@ -7,7 +7,8 @@ use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 
-use crate::kernel;
+use super::linear::optional;
+use crate::tangent::{Dual, Pass, Tangent, part, value_of};
 
 /// `(x - mean) / sqrt(variance + epsilon) gamma + beta` with mean and variance, Σ(x − x̄)²/n, of
 /// each group of channels of each example (Wu and He 2018), as PyTorch's `GroupNorm`.
@@ -63,18 +64,29 @@ impl GroupNorm {
     ///
     /// If the groups do not divide the channels, or the channels are not as many as those of gamma.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        value_of(self, input)
+    }
+}
+
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for GroupNorm {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
         let shape = input.dims();
         let rows = shape[0] * self.groups;
         let size = shape[1..].iter().product::<usize>() / self.groups;
-        let ones = Tensor::ones([size], (&input.device(), input.dtype()));
-        let input = input.reshape([rows, size]);
-        let normal = kernel::layer_norm(input, ones, None, self.epsilon).reshape(shape);
-        let (Some(gamma), Some(beta)) = (&self.gamma, &self.beta) else {
+        let normal = input
+            .reshape([rows, size])
+            .normal(self.epsilon)
+            .reshape(shape);
+        let gamma = along.and_then(|along| along.gamma.as_ref());
+        let beta = along.and_then(|along| along.beta.as_ref());
+        let gamma = optional(self.gamma.as_ref(), gamma);
+        let beta = optional(self.beta.as_ref(), beta);
+        let (Some(gamma), Some(beta)) = (gamma, beta) else {
             return normal;
         };
         let mut channels = [1; D];
         channels[1] = shape[1];
-        normal * gamma.val().reshape(channels) + beta.val().reshape(channels)
+        normal * gamma.reshape(channels) + beta.reshape(channels)
     }
 }
 
@@ -123,6 +135,12 @@ impl InstanceNorm {
     /// If the channels are not as many as those of gamma.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         self.inner.forward(input)
+    }
+}
+
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for InstanceNorm {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<D>, pass: &mut Pass) -> Dual<D> {
+        part!(self.inner, along, input, pass)
     }
 }
 

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::kept::Kept;
 use crate::kernel;
+use crate::tangent::linear_layers;
 
 /// How an [`Interpolate`] finds a number between others.
 #[derive(Config, Debug, Copy, PartialEq, Eq)]
@@ -151,6 +152,8 @@ impl Interpolate {
         Tensor::from_data(TensorData::new(weights, [old, new]), device)
     }
 }
+
+linear_layers!(Interpolate: D -> D [const D: usize]);
 
 fn nearest(old: usize, new: usize, device: &Device) -> Tensor<1, Int> {
     // In single precision, as in PyTorch.

@@ -6,7 +6,9 @@ use burn::config::Config;
 use burn::nn;
 use burn::tensor::{DType, Device, Tensor};
 
+use super::linear::optional;
 use crate::kernel;
+use crate::tangent::{Dual, Pass, Tangent};
 
 /// Burn's [`LayerNorm`](nn::LayerNorm), computed by [`kernel::layer_norm`].
 #[derive(Clone, Debug)]
@@ -54,6 +56,21 @@ impl LayerNorm {
         }
         let beta = self.beta.as_ref().map(|beta| beta.val());
         kernel::layer_norm(input, gamma, beta, self.epsilon)
+    }
+}
+
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for LayerNorm {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
+        if along.is_none() && input.tangent.is_none() {
+            return Dual::constant(self.forward(input.value));
+        }
+        let gamma = Dual::parameter(&self.gamma, along.map(|along| &along.gamma));
+        let beta = along.and_then(|along| along.beta.as_ref());
+        let scaled = input.normal(self.epsilon) * gamma.linear(|x| x.unsqueeze());
+        match optional(self.beta.as_ref(), beta) {
+            Some(beta) => scaled + beta.linear(|x| x.unsqueeze()),
+            None => scaled,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The linear layer.
 
+use burn::module::Param;
 use burn::nn;
 use burn::tensor::Tensor;
 
@@ -27,20 +28,40 @@ impl Linear {
     }
 }
 
-/// `y' = x' W + x W_v + b_v`
 impl<const D: usize> Tangent<Dual<D>, Dual<D>> for Linear {
     fn forward_dual(&self, along: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
-        let weight = self.weight.val();
-        let from_input = input
-            .tangent
-            .map(|tangent| kernel::linear(tangent, weight, None));
-        let from_weight = along.map(|along| {
-            let bias = along.bias.as_ref().map(|bias| bias.val());
-            kernel::linear(input.value.clone(), along.weight.val(), bias)
-        });
-        Dual {
-            value: self.forward(input.value),
-            tangent: sum(from_input, from_weight),
-        }
+        let weight = Dual::parameter(&self.weight, along.map(|along| &along.weight));
+        let bias = along.and_then(|along| along.bias.as_ref());
+        linear(input, weight, optional(self.bias.as_ref(), bias))
     }
+}
+
+/// `y' = x' W + x W_v + b_v`. The bias changes only where the weight does.
+pub(super) fn linear<const D: usize>(
+    input: Dual<D>,
+    weight: Dual<2>,
+    bias: Option<Dual<1>>,
+) -> Dual<D> {
+    let (bias, bias_along) = match bias {
+        Some(bias) => (Some(bias.value), bias.tangent),
+        None => (None, None),
+    };
+    let from_input = input
+        .tangent
+        .map(|tangent| kernel::linear(tangent, weight.value.clone(), None));
+    let from_weight = weight
+        .tangent
+        .map(|along| kernel::linear(input.value.clone(), along, bias_along));
+    Dual {
+        value: kernel::linear(input.value, weight.value, bias),
+        tangent: sum(from_input, from_weight),
+    }
+}
+
+/// A parameter that a layer may have or not.
+pub(super) fn optional<const D: usize>(
+    parameter: Option<&Param<Tensor<D>>>,
+    along: Option<&Param<Tensor<D>>>,
+) -> Option<Dual<D>> {
+    parameter.map(|parameter| Dual::parameter(parameter, along))
 }

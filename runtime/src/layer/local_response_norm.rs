@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use burn::tensor::ops::AvgPoolOptions;
 
 use crate::kernel;
+use crate::tangent::{Dual, Pass, Tangent, value_of};
 
 /// `x_c / (k + alpha/size Σ x_j²)^beta` with the sum over the `size` channels around `c`, zeros beyond
 /// the first and the last one (Krizhevsky et al. 2012), as PyTorch's `LocalResponseNorm`.
@@ -54,6 +55,12 @@ impl LocalResponseNormConfig {
 impl LocalResponseNorm {
     /// `[batch, channels, ..]`; the shape stays.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        value_of(self, input)
+    }
+}
+
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for LocalResponseNorm {
+    fn forward_dual(&self, _: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
         let shape = input.dims();
         let size = shape[2..].iter().product();
         let squares = input
@@ -63,7 +70,9 @@ impl LocalResponseNorm {
         let window = AvgPoolOptions::new([self.size, 1])
             .with_stride([1, 1])
             .with_padding_pairs([(self.size / 2, (self.size - 1) / 2), (0, 0)]);
-        let mean = kernel::avg_pool2d(squares, window).reshape(shape);
+        let mean = squares
+            .linear(|x| kernel::avg_pool2d(x, window.clone()))
+            .reshape(shape);
         input / (mean * self.alpha + self.k).powf_scalar(self.beta)
     }
 }

@@ -18,6 +18,7 @@
 mod activation;
 mod adaptive_pool;
 mod attention;
+mod burns;
 mod class_token;
 mod conv;
 mod embedding;
@@ -44,9 +45,12 @@ mod shape;
 mod transformer;
 mod wrapped;
 
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
 use burn::tensor::Tensor;
 
 use crate::kernel;
+use crate::tangent::{Dual, Pass, Tangent};
 
 pub use burn::nn::activation::{
     GLU, HardShrink, HardShrinkConfig, LogSigmoid, Mish, RRelu, RReluConfig, SiLU, Sigmoid,
@@ -126,6 +130,18 @@ impl Gelu {
     }
 }
 
+/// `y' = (Φ(x) + x φ(x)) x'`, with the normal density `φ`.
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for Gelu {
+    fn forward_dual(&self, _: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
+        input.pointwise(kernel::gelu, |x, _| {
+            let share = (x.clone() * FRAC_1_SQRT_2).erf() * 0.5 + 0.5;
+            let density =
+                (x.clone().square() * -0.5).exp() * (FRAC_1_SQRT_2 * FRAC_2_SQRT_PI * 0.5);
+            share + x * density
+        })
+    }
+}
+
 /// `exp(x_i) / sum_j exp(x_j)` over the last dimension; the shape stays.
 #[derive(burn::module::Module, Debug, Default)]
 pub struct Softmax {}
@@ -139,5 +155,12 @@ impl Softmax {
     /// The softmax over the last dimension.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         kernel::softmax(input)
+    }
+}
+
+/// `y' = y (x' - Σ y x')`
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for Softmax {
+    fn forward_dual(&self, _: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
+        input.softmax()
     }
 }

@@ -8,7 +8,7 @@ use burn::module::{Flag, Module, Param};
 use burn::nn::{Dropout, GaussianNoise};
 use burn::tensor::{Distribution, Tensor};
 
-use crate::tangent::idle_layers;
+use crate::tangent::{Dual, Pass, Tangent, idle_layers};
 
 use super::activation::{SELU_ALPHA, SELU_SCALE};
 
@@ -116,10 +116,13 @@ fn kept<const D: usize, const L: usize>(
     Tensor::random(shape, Distribution::Bernoulli(1.0 - p), of)
 }
 
-idle_layers!(
-    Dropout,
-    GaussianNoise,
-    Dropout2d,
-    StochasticDepth,
-    AlphaDropout
-);
+idle_layers!(GaussianNoise, Dropout2d, StochasticDepth, AlphaDropout);
+
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for Dropout {
+    fn forward_dual(&self, _: Option<&Self>, input: Dual<D>, pass: &mut Pass) -> Dual<D> {
+        if pass.has_noise() {
+            return Dual::constant(self.forward(input.value));
+        }
+        input
+    }
+}

@@ -5,6 +5,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::ops;
 
+use crate::tangent::{Dual, Pass, Tangent};
+
 /// What a [`Pad`] puts around its input.
 #[derive(Config, Debug, Copy, PartialEq)]
 pub enum PadMode {
@@ -58,7 +60,11 @@ impl Pad {
     /// Where there are more amounts than dimensions; where `Reflect` is asked for a dimension's size
     /// or more, or `Circular` for more than its size.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let mode = match self.mode {
+        self.put(input, self.mode)
+    }
+
+    fn put<const D: usize>(&self, input: Tensor<D>, mode: PadMode) -> Tensor<D> {
+        let mode = match mode {
             PadMode::Constant(value) => ops::PadMode::Constant(value),
             PadMode::Reflect => ops::PadMode::Reflect,
             PadMode::Replicate => ops::PadMode::Edge,
@@ -85,5 +91,19 @@ impl Pad {
             }
             Tensor::cat(parts, axis)
         })
+    }
+}
+
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for Pad {
+    fn forward_dual(&self, _: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
+        // A number that is put there does not change.
+        let mode = match self.mode {
+            PadMode::Constant(_) => PadMode::Constant(0.0),
+            mode => mode,
+        };
+        Dual {
+            value: self.forward(input.value),
+            tangent: input.tangent.map(|tangent| self.put(tangent, mode)),
+        }
     }
 }

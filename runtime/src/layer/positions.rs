@@ -6,6 +6,7 @@ use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::kept::Kept;
+use crate::tangent::{Dual, Pass, Tangent, value_of};
 
 /// Adds to each element of a sequence the learned row of its place (Gehring et al. 2017).
 #[derive(Module, Debug)]
@@ -43,15 +44,21 @@ impl PositionEmbedding {
     ///
     /// Where the sequence is longer than the table.
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        value_of(self, input)
+    }
+}
+
+impl Tangent<Dual<3>, Dual<3>> for PositionEmbedding {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<3>, _: &mut Pass) -> Dual<3> {
         let [_, length, _] = input.dims();
-        let table = self.weight.val();
+        let table = Dual::parameter(&self.weight, along.map(|along| &along.weight));
         let [max_length, _] = table.dims();
         assert!(
             length <= max_length,
             "a sequence of length {length} has no place in a table of {max_length} positions; \
              raise `max_length`, or shorten the sequence"
         );
-        input + table.narrow(0, 0, length).unsqueeze()
+        input + table.narrow(0, 0, length).linear(|x| x.unsqueeze())
     }
 }
 
@@ -88,6 +95,15 @@ impl SinusoidalPositions {
         let [cosines, sines] = self.waves.of([length, dim], &input.device());
         let table = Tensor::stack::<3>(vec![sines, cosines], 2).flatten::<2>(1, 2);
         input + table.narrow(1, 0, dim).unsqueeze()
+    }
+}
+
+impl Tangent<Dual<3>, Dual<3>> for SinusoidalPositions {
+    fn forward_dual(&self, _: Option<&Self>, input: Dual<3>, _: &mut Pass) -> Dual<3> {
+        Dual {
+            value: self.forward(input.value),
+            tangent: input.tangent,
+        }
     }
 }
 

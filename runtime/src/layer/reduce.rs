@@ -3,6 +3,8 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use crate::tangent::{Dual, Pass, Tangent, linear_layers};
+
 macro_rules! reduction {
     ($(#[$doc:meta])* $name:ident by $reduce:ident) => {
         $(#[$doc])*
@@ -44,4 +46,17 @@ reduction! {
     /// The largest number along one dimension of an example, which goes away. The gradient goes to
     /// that number, of equal ones to the first.
     Max by max_dim
+}
+
+linear_layers! {
+    Mean: D -> O [const D: usize, const O: usize],
+    Sum: D -> O [const D: usize, const O: usize],
+}
+
+/// The derivative of the largest number.
+impl<const D: usize, const O: usize> Tangent<Dual<D>, Dual<O>> for Max {
+    fn forward_dual(&self, _: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<O> {
+        let dim = self.dim + 1;
+        input.max_dim(dim).linear(|x| x.squeeze_dim(dim))
+    }
 }

@@ -5,6 +5,8 @@ use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 
+use crate::tangent::{Dual, Pass, Tangent, value_of};
+
 /// `x / sqrt(mean(x²) + epsilon) gamma` over the last dimension (Zhang and Sennrich 2019), as
 /// PyTorch's `RMSNorm`.
 ///
@@ -44,7 +46,14 @@ impl RmsNorm {
     ///
     /// If the last dimension is not `width`.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        value_of(self, input)
+    }
+}
+
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for RmsNorm {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
+        let gamma = Dual::parameter(&self.gamma, along.map(|along| &along.gamma));
         let mean = input.clone().square().mean_dim(D - 1);
-        input / (mean + self.epsilon).sqrt() * self.gamma.val().unsqueeze()
+        input / (mean + self.epsilon).sqrt() * gamma.linear(|x| x.unsqueeze())
     }
 }

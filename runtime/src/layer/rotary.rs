@@ -5,6 +5,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::positions::Waves;
+use crate::tangent::linear_layers;
 
 /// Turns each pair of features `(2i, 2i + 1)` of the element at place `p` by the angle
 /// `p / base^(2i/dim)`, so that the product of two elements depends on their distance alone (Su et
@@ -50,6 +51,8 @@ impl RotaryEmbedding {
         turned(input, [shape[0], shape[1]], &self.waves)
     }
 }
+
+linear_layers!(RotaryEmbedding: D -> D [const D: usize]);
 
 /// Turns the pairs of an input whose numbers lie as `[outer, length, .., dim]` do.
 pub(super) fn turned<const D: usize>(

@@ -1,6 +1,5 @@
 //! Losses of scores against classes.
 
-use burn::nn::loss::{MultiMarginLossConfig, Reduction};
 use burn::tensor::{Int, Tensor};
 
 use crate::kernel;
@@ -36,7 +35,8 @@ pub fn cross_entropy<const O: usize, const T: usize>(
     kernel::cross_entropy(output, target, label_smoothing)
 }
 
-/// The tangent of [`cross_entropy`]: `(1/n) sum_i sum_c (softmax(output_i)_c - q_ic) output'_ic`.
+/// [`cross_entropy`] with its derivative along a direction,
+/// `(1/n) sum_i sum_c (softmax(output_i)_c - q_ic) output'_ic`.
 pub fn cross_entropy_dual<const O: usize, const T: usize>(
     output: Dual<O>,
     target: Tensor<T, Int>,
@@ -96,11 +96,31 @@ pub fn multi_margin<const O: usize, const T: usize>(
     p: usize,
     margin: f64,
 ) -> Tensor<1> {
-    let (output, target) = flat(output, target);
-    let config = MultiMarginLossConfig::new()
-        .with_p(p as i32)
-        .with_margin(margin);
-    config.init().forward(output, target, Reduction::Mean)
+    multi_margin_dual(Dual::constant(output), target, p, margin).value
+}
+
+/// [`multi_margin`] with its derivative along a direction.
+pub fn multi_margin_dual<const O: usize, const T: usize>(
+    output: Dual<O>,
+    target: Tensor<T, Int>,
+    p: usize,
+    margin: f64,
+) -> Dual<1> {
+    assert!(
+        matches!(p, 1 | 2) && margin >= 0.0,
+        "`multi_margin` needs a `p` of 1 or 2 and a `margin` of at least 0, found {p} and {margin}"
+    );
+    let classes = output.dims()[O - 1];
+    let target: Tensor<2, Int> = target.reshape([-1, 1]);
+    let output = output.reshape([target.dims()[0], classes]);
+    let right = output.clone().gather(1, target);
+    let hinge = (output - right + margin).clamp_min(0.0);
+    // The class itself is among them.
+    let (sums, own) = match p {
+        2 => (hinge.square().sum_dim(1), margin * margin),
+        _ => (hinge.sum_dim(1), margin),
+    };
+    ((sums - own) / classes as f64).mean()
 }
 
 /// `[batch, .., classes]` and `[batch, ..]` as `[n, classes]` and `[n]`.

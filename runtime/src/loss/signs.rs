@@ -1,8 +1,8 @@
 //! Losses of a target that is 1 or -1: alike or unlike, one side or the other.
 
-use burn::nn::loss::{HingeEmbeddingLossConfig, Reduction};
 use burn::tensor::Tensor;
-use burn::tensor::activation::softplus;
+
+use crate::tangent::Dual;
 
 /// The mean over the batch of `1 - cos(left_i, right_i)` where `target_i` is 1, of
 /// `max(0, cos(left_i, right_i) - margin)` where it is -1, as PyTorch's `CosineEmbeddingLoss`, which adds
@@ -15,7 +15,21 @@ pub fn cosine_embedding(
     target: Tensor<1>,
     margin: f64,
 ) -> Tensor<1> {
-    let dot = |a: &Tensor<2>, b: &Tensor<2>| (a.clone() * b.clone()).sum_dim(1).squeeze_dim::<1>(1);
+    let [left, right] = [left, right].map(Dual::constant);
+    cosine_embedding_dual(left, right, target, margin).value
+}
+
+/// [`cosine_embedding`] with its derivative along a direction.
+pub fn cosine_embedding_dual(
+    left: Dual<2>,
+    right: Dual<2>,
+    target: Tensor<1>,
+    margin: f64,
+) -> Dual<1> {
+    let dot = |a: &Dual<2>, b: &Dual<2>| {
+        let products = a.clone() * b.clone();
+        products.sum_dim(1).linear(|x| x.squeeze_dim::<1>(1))
+    };
     let lengths = (dot(&left, &left) + 1e-12) * (dot(&right, &right) + 1e-12);
     let cosine = dot(&left, &right) / lengths.sqrt();
     let unlike = (cosine.clone() - margin).clamp_min(0.0);
@@ -31,8 +45,17 @@ pub fn hinge_embedding<const D: usize>(
     target: Tensor<D>,
     margin: f64,
 ) -> Tensor<1> {
-    let config = HingeEmbeddingLossConfig::new().with_margin(margin);
-    config.init().forward(output, target, Reduction::Mean)
+    hinge_embedding_dual(Dual::constant(output), target, margin).value
+}
+
+/// [`hinge_embedding`] with its derivative along a direction.
+pub fn hinge_embedding_dual<const D: usize>(
+    output: Dual<D>,
+    target: Tensor<D>,
+    margin: f64,
+) -> Dual<1> {
+    let unlike = (-output.clone() + margin).clamp_min(0.0);
+    unlike.mask_where(target.equal_scalar(1), output).mean()
 }
 
 /// The mean of `max(0, margin - target_i (left_i - right_i))` over the batch and all its numbers: the
@@ -44,11 +67,28 @@ pub fn margin_ranking<const D: usize>(
     target: Tensor<D>,
     margin: f64,
 ) -> Tensor<1> {
-    (target * (right - left) + margin).clamp_min(0.0).mean()
+    let [left, right] = [left, right].map(Dual::constant);
+    margin_ranking_dual(left, right, target, margin).value
+}
+
+/// [`margin_ranking`] with its derivative along a direction.
+pub fn margin_ranking_dual<const D: usize>(
+    left: Dual<D>,
+    right: Dual<D>,
+    target: Tensor<D>,
+    margin: f64,
+) -> Dual<1> {
+    let behind = Dual::constant(target) * (right - left) + margin;
+    behind.clamp_min(0.0).mean()
 }
 
 /// The mean of `log(1 + exp(-target_i output_i))` over the batch and all its numbers, the logistic
 /// loss of a target that is 1 or -1, as PyTorch's `SoftMarginLoss`. Both of one shape, `[batch, ..]`.
 pub fn soft_margin<const D: usize>(output: Tensor<D>, target: Tensor<D>) -> Tensor<1> {
-    softplus(-(target * output), 1.0).mean()
+    soft_margin_dual(Dual::constant(output), target).value
+}
+
+/// [`soft_margin`] with its derivative along a direction.
+pub fn soft_margin_dual<const D: usize>(output: Dual<D>, target: Tensor<D>) -> Dual<1> {
+    (-(Dual::constant(target) * output)).softplus().mean()
 }

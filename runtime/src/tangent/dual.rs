@@ -1,7 +1,5 @@
 //! A value with its derivative along a direction.
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
-
 use burn::module::Param;
 use burn::tensor::{Bool, Int, Tensor};
 
@@ -138,23 +136,33 @@ impl<const D: usize> Dual<D> {
 
     /// What is below `least` becomes it, and no longer changes.
     pub fn clamp_min(self, least: f64) -> Self {
-        let below = self.value.clone().lower_scalar(least);
-        self.mask_fill(below, least)
+        match &self.tangent {
+            None => self.linear(|x| x.clamp_min(least)),
+            Some(_) => {
+                let below = self.value.clone().lower_scalar(least);
+                self.mask_fill(below, least)
+            }
+        }
     }
 
     /// What is above `most` becomes it, and no longer changes.
     pub fn clamp_max(self, most: f64) -> Self {
-        let above = self.value.clone().greater_scalar(most);
-        self.mask_fill(above, most)
+        match &self.tangent {
+            None => self.linear(|x| x.clamp_max(most)),
+            Some(_) => {
+                let above = self.value.clone().greater_scalar(most);
+                self.mask_fill(above, most)
+            }
+        }
     }
 
     /// The largest along a dimension, which becomes 1; of several alike the first.
     pub fn max_dim(self, dim: usize) -> Self {
+        let Some(tangent) = self.tangent else {
+            return Dual::constant(self.value.max_dim(dim));
+        };
         let (value, indices) = self.value.max_dim_with_indices(dim);
-        Dual {
-            value,
-            tangent: self.tangent.map(|tangent| tangent.gather(dim, indices)),
-        }
+        Dual::new(value, tangent.gather(dim, indices))
     }
 
     /// The elements at `indices` along a dimension.
@@ -194,17 +202,29 @@ impl<const D: usize> Dual<D> {
 
     /// Values behind each other along a dimension.
     pub fn cat(parts: Vec<Self>, dim: usize) -> Self {
+        Dual::join(parts, |parts| Tensor::cat(parts, dim))
+    }
+
+    /// Values behind each other along a new dimension; `E` is one more than `D`.
+    pub fn stack<const E: usize>(parts: Vec<Self>, dim: usize) -> Dual<E> {
+        Dual::join(parts, |parts| Tensor::stack(parts, dim))
+    }
+
+    fn join<const E: usize>(
+        parts: Vec<Self>,
+        join: impl Fn(Vec<Tensor<D>>) -> Tensor<E>,
+    ) -> Dual<E> {
         let moves = parts.iter().any(|part| part.tangent.is_some());
         let tangent = moves.then(|| {
             let tangents = parts.iter().map(|part| {
                 let zeros = || part.value.zeros_like();
                 part.tangent.clone().unwrap_or_else(zeros)
             });
-            Tensor::cat(tangents.collect(), dim)
+            join(tangents.collect())
         });
         let values = parts.into_iter().map(|part| part.value);
         Dual {
-            value: Tensor::cat(values.collect(), dim),
+            value: join(values.collect()),
             tangent,
         }
     }
@@ -220,6 +240,19 @@ impl<const D: usize> Dual<D> {
         Dual { value, tangent }
     }
 
+    /// The difference, spread where one of the two is of size 1.
+    #[allow(clippy::should_implement_trait)]
+    pub fn sub(self, other: Self) -> Self {
+        let value = self.value - other.value;
+        let tangent = match (self.tangent, other.tangent) {
+            (Some(left), Some(right)) => Some(left - right),
+            (left, right) => left
+                .or(right.map(|right| -right))
+                .map(|one| one.expand(value.dims())),
+        };
+        Dual { value, tangent }
+    }
+
     /// The product of each element with the one at the same place, spread where one of the two is of
     /// size 1.
     #[allow(clippy::should_implement_trait)]
@@ -227,64 +260,18 @@ impl<const D: usize> Dual<D> {
         self.bilinear(other, |left, right| left * right)
     }
 
-    /// Each element times a number.
-    pub fn mul_scalar(self, factor: f64) -> Self {
-        self.linear(|x| x.mul_scalar(factor))
-    }
-
-    /// Each element plus a number.
-    pub fn add_scalar(self, term: f64) -> Self {
+    /// Each element divided by the one at the same place, spread where one of the two is of size 1.
+    #[allow(clippy::should_implement_trait)]
+    pub fn div(self, other: Self) -> Self {
+        let value = self.value / other.value.clone();
+        let left = self.tangent.map(|tangent| tangent / other.value.clone());
+        let right = other
+            .tangent
+            .map(|tangent| -(value.clone() * (tangent / other.value)));
         Dual {
-            value: self.value.add_scalar(term),
-            tangent: self.tangent,
+            value,
+            tangent: sum(left, right),
         }
-    }
-
-    /// `1 / x`.
-    pub fn recip(self) -> Self {
-        self.pointwise(Tensor::recip, |_, y| -y.square())
-    }
-
-    /// `x²`.
-    pub fn square(self) -> Self {
-        self.pointwise(|x| x.square(), |x, _| x * 2.0)
-    }
-
-    /// `√x`.
-    pub fn sqrt(self) -> Self {
-        self.pointwise(Tensor::sqrt, |_, y| y.recip() * 0.5)
-    }
-
-    /// `x^p`.
-    pub fn powf_scalar(self, p: f64) -> Self {
-        self.pointwise(|x| x.powf_scalar(p), |x, _| x.powf_scalar(p - 1.0) * p)
-    }
-
-    /// `e^x`.
-    pub fn exp(self) -> Self {
-        self.pointwise(Tensor::exp, |_, y| y)
-    }
-
-    /// The natural logarithm.
-    pub fn log(self) -> Self {
-        self.pointwise(Tensor::log, |x, _| x.recip())
-    }
-
-    /// The hyperbolic tangent.
-    pub fn tanh(self) -> Self {
-        self.pointwise(Tensor::tanh, |_, y| -y.square() + 1.0)
-    }
-
-    /// `1 / (1 + e^-x)`.
-    pub fn sigmoid(self) -> Self {
-        self.pointwise(burn::tensor::activation::sigmoid, |_, y| {
-            y.clone() * (-y + 1.0)
-        })
-    }
-
-    /// `|x|`, which changes by 0 where it is 0.
-    pub fn abs(self) -> Self {
-        self.pointwise(Tensor::abs, |x, _| x.detach().sign())
     }
 }
 
@@ -296,77 +283,5 @@ pub(crate) fn sum<const D: usize>(
     match (left, right) {
         (Some(left), Some(right)) => Some(left + right),
         (left, right) => left.or(right),
-    }
-}
-
-impl<const D: usize> Neg for Dual<D> {
-    type Output = Self;
-
-    fn neg(self) -> Self {
-        self.linear(|x| -x)
-    }
-}
-
-impl<const D: usize> Add for Dual<D> {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Dual::add(self, other)
-    }
-}
-
-impl<const D: usize> Sub for Dual<D> {
-    type Output = Self;
-
-    fn sub(self, other: Self) -> Self {
-        Dual::add(self, -other)
-    }
-}
-
-impl<const D: usize> Mul for Dual<D> {
-    type Output = Self;
-
-    fn mul(self, other: Self) -> Self {
-        Dual::mul(self, other)
-    }
-}
-
-impl<const D: usize> Div for Dual<D> {
-    type Output = Self;
-
-    fn div(self, other: Self) -> Self {
-        Dual::mul(self, other.recip())
-    }
-}
-
-impl<const D: usize> Add<f64> for Dual<D> {
-    type Output = Self;
-
-    fn add(self, term: f64) -> Self {
-        self.add_scalar(term)
-    }
-}
-
-impl<const D: usize> Sub<f64> for Dual<D> {
-    type Output = Self;
-
-    fn sub(self, term: f64) -> Self {
-        self.add_scalar(-term)
-    }
-}
-
-impl<const D: usize> Mul<f64> for Dual<D> {
-    type Output = Self;
-
-    fn mul(self, factor: f64) -> Self {
-        self.mul_scalar(factor)
-    }
-}
-
-impl<const D: usize> Div<f64> for Dual<D> {
-    type Output = Self;
-
-    fn div(self, divisor: f64) -> Self {
-        self.mul_scalar(1.0 / divisor)
     }
 }

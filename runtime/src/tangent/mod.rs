@@ -41,6 +41,7 @@
 
 mod difference;
 mod dual;
+mod functions;
 mod rules;
 mod values;
 
@@ -54,7 +55,7 @@ pub use self::values::{Lift, Values};
 
 pub(crate) use self::difference::difference;
 pub(crate) use self::dual::sum;
-pub(crate) use self::rules::{idle_layers, linear_layers};
+pub(crate) use self::rules::{idle_layers, linear_layers, part, value_of};
 
 /// What a layer gives, with its derivative along a direction.
 ///
@@ -72,6 +73,7 @@ pub trait Tangent<I, O> {
 #[derive(Clone, Debug, Default)]
 pub struct Pass {
     batch_statistics: bool,
+    noise: bool,
     path: LayerPath,
     differences: BTreeSet<String>,
 }
@@ -89,6 +91,19 @@ impl Pass {
             batch_statistics: true,
             ..Pass::default()
         }
+    }
+
+    /// That of a layer's `forward`, where it is its rule on values that do not change: with noise as
+    /// the layer has it.
+    pub(crate) fn of_forward() -> Pass {
+        Pass {
+            noise: true,
+            ..Pass::default()
+        }
+    }
+
+    pub(crate) fn has_noise(&self) -> bool {
+        self.noise
     }
 
     /// Whether `batch_norm` uses the statistics of the batch.

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::activation;
+use crate::tangent::{Dual, Pass, Tangent, value_of};
 
 activation! {
     /// `min(max(x, min), max)`, as PyTorch's `hardtanh`.
@@ -36,15 +37,15 @@ activation! {
     Hardswish |input| input.clone() * hardsigmoid(input)
 }
 
-fn hardsigmoid<const D: usize>(input: Tensor<D>) -> Tensor<D> {
+fn hardsigmoid<const D: usize>(input: Dual<D>) -> Dual<D> {
     bounded(input / 6.0 + 0.5, 0.0, 1.0)
 }
 
 /// The gradient is 0 on the bounds too.
-fn bounded<const D: usize>(input: Tensor<D>, min: f64, max: f64) -> Tensor<D> {
+fn bounded<const D: usize>(input: Dual<D>, min: f64, max: f64) -> Dual<D> {
     let (below, above) = (
-        input.clone().lower_equal_scalar(min),
-        input.clone().greater_equal_scalar(max),
+        input.value.clone().lower_equal_scalar(min),
+        input.value.clone().greater_equal_scalar(max),
     );
     input.mask_fill(below, min).mask_fill(above, max)
 }

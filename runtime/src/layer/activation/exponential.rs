@@ -6,6 +6,7 @@
 use burn::tensor::Tensor;
 
 use super::activation;
+use crate::tangent::{Dual, Pass, Tangent, value_of};
 
 activation! {
     /// `x` above 0, `alpha (exp(x) - 1)` else (Clevert et al. 2016), as PyTorch's `elu`.
@@ -35,8 +36,8 @@ pub(in crate::layer) const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 pub(in crate::layer) const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 
 /// `x` above 0, `alpha (exp(x / width) - 1)` else.
-fn elu<const D: usize>(input: Tensor<D>, alpha: f64, width: f64) -> Tensor<D> {
-    let below = input.clone().lower_equal_scalar(0.0);
+fn elu<const D: usize>(input: Dual<D>, alpha: f64, width: f64) -> Dual<D> {
+    let below = input.value.clone().lower_equal_scalar(0.0);
     let curve = (input.clone().clamp_max(0.0) / width).exp() * alpha - alpha;
     input.mask_where(below, curve)
 }

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::activation;
+use crate::tangent::{Dual, Pass, Tangent, value_of};
 
 activation! {
     /// `x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2` (Hendrycks and Gimpel 2016), as PyTorch's `gelu`

@@ -3,9 +3,11 @@
 use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
+use burn::nn::activation::RRelu;
 use burn::tensor::{Device, Tensor};
 
 use super::activation;
+use crate::tangent::{Dual, Pass, Tangent, value_of};
 
 activation! {
     /// `x` above 0, `negative_slope x` else (Maas et al. 2013), as PyTorch's `leaky_relu`.
@@ -55,7 +57,13 @@ impl PReluConfig {
 impl PRelu {
     /// `[batch, channels, ..]`; the shape stays.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let weight = self.weight.val();
+        value_of(self, input)
+    }
+}
+
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for PRelu {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
+        let weight = Dual::parameter(&self.weight, along.map(|along| &along.weight));
         let mut shape = [1; D];
         shape[1] = weight.dims()[0];
         let scaled = input.clone() * weight.reshape(shape);
@@ -63,8 +71,16 @@ impl PRelu {
     }
 }
 
+/// Burn's slope below 0 is drawn in training; it is the mean of the bounds else, and here.
+impl<const D: usize> Tangent<Dual<D>, Dual<D>> for RRelu {
+    fn forward_dual(&self, _: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
+        let scaled = input.clone() * ((self.lower + self.upper) / 2.0);
+        below_zero(input, scaled)
+    }
+}
+
 /// `input` above 0, `scaled` else.
-fn below_zero<const D: usize>(input: Tensor<D>, scaled: Tensor<D>) -> Tensor<D> {
-    let below = input.clone().lower_equal_scalar(0.0);
+fn below_zero<const D: usize>(input: Dual<D>, scaled: Dual<D>) -> Dual<D> {
+    let below = input.value.clone().lower_equal_scalar(0.0);
     input.mask_where(below, scaled)
 }

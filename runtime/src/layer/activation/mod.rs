@@ -39,16 +39,12 @@ impl Relu {
 /// `y' = [x > 0] x'`
 impl<const D: usize> Tangent<Dual<D>, Dual<D>> for Relu {
     fn forward_dual(&self, _: Option<&Self>, input: Dual<D>, _: &mut Pass) -> Dual<D> {
-        let value = kernel::relu(input.value);
-        let tangent = input.tangent.map(|tangent| {
-            let off = value.clone().inner().lower_equal_scalar(0.0);
-            tangent.mask_fill(Tensor::from_inner(off), 0.0)
-        });
-        Dual { value, tangent }
+        input.relu()
     }
 }
 
 /// Makes a layer without parameters that keeps the shape, and its configuration where it has settings.
+/// `$output` is written over [`Dual`]s, which are plain values in `forward`.
 macro_rules! activation {
     ($(#[$doc:meta])* $name:ident |$input:ident| $output:expr) => {
         $(#[$doc])*
@@ -62,7 +58,13 @@ macro_rules! activation {
             }
 
             /// `[batch, ..]`; the shape stays.
-            pub fn forward<const D: usize>(&self, $input: Tensor<D>) -> Tensor<D> {
+            pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+                value_of(self, input)
+            }
+        }
+
+        impl<const D: usize> Tangent<Dual<D>, Dual<D>> for $name {
+            fn forward_dual(&self, _: Option<&Self>, $input: Dual<D>, _: &mut Pass) -> Dual<D> {
                 $output
             }
         }
@@ -93,7 +95,13 @@ macro_rules! activation {
 
         impl $name {
             /// `[batch, ..]`; the shape stays.
-            pub fn forward<const D: usize>(&self, $input: Tensor<D>) -> Tensor<D> {
+            pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+                value_of(self, input)
+            }
+        }
+
+        impl<const D: usize> Tangent<Dual<D>, Dual<D>> for $name {
+            fn forward_dual(&self, _: Option<&Self>, $input: Dual<D>, _: &mut Pass) -> Dual<D> {
                 let $layer = self;
                 $output
             }

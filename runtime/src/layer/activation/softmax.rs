@@ -3,14 +3,14 @@
 use burn::tensor::Tensor;
 
 use super::activation;
-use crate::kernel;
+use crate::tangent::{Dual, Pass, Tangent, value_of};
 
 activation! {
     /// `x_i - log sum_j exp(x_j)` over the last dimension, as PyTorch's `log_softmax`.
-    LogSoftmax |input| burn::tensor::activation::log_softmax(input, D - 1)
+    LogSoftmax |input| input.log_softmax()
 }
 
 activation! {
     /// `exp(-x_i) / sum_j exp(-x_j)` over the last dimension, as PyTorch's `softmin`.
-    Softmin |input| kernel::softmax(input.neg())
+    Softmin |input| (-input).softmax()
 }

@@ -1,10 +1,10 @@
 //! The gated recurrent unit.
 
 use burn::config::Config;
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
 use super::{Recurrent, Sizes, gate, recurrent};
+use crate::tangent::{Dual, Pass, Tangent, value_of};
 
 /// Gated recurrent unit (Cho et al. 2014) as cuDNN computes it, PyTorch's `nn.GRU` with
 /// `batch_first=True`, from a state of zeros:
@@ -61,15 +61,26 @@ impl Gru {
     /// `[batch, length, inputs]` to `[batch, length, hidden]`, twice as many features where it is
     /// bidirectional.
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        value_of(self, input)
+    }
+}
+
+impl Tangent<Dual<3>, Dual<3>> for Gru {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<3>, pass: &mut Pass) -> Dual<3> {
+        let recurrent = along.map(|along| &along.recurrent);
         let hidden = self.recurrent.sizes.hidden;
-        self.recurrent
-            .forward(input, |from_input, from_hidden, [state]| {
+        self.recurrent.forward_dual(
+            recurrent,
+            input,
+            pass,
+            |from_input, from_hidden, [state]| {
                 let [reset, update] = [0, 1].map(|index| {
-                    sigmoid(gate(&from_input, index, hidden) + gate(&from_hidden, index, hidden))
+                    (gate(&from_input, index, hidden) + gate(&from_hidden, index, hidden)).sigmoid()
                 });
                 let new = gate(&from_input, 2, hidden) + reset * gate(&from_hidden, 2, hidden);
                 let new = new.tanh();
                 [new.clone() + update * (state - new)]
-            })
+            },
+        )
     }
 }

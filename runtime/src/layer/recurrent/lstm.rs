@@ -1,10 +1,10 @@
 //! The long short-term memory.
 
 use burn::config::Config;
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
 use super::{Recurrent, Sizes, gate, recurrent};
+use crate::tangent::{Dual, Pass, Tangent, value_of};
 
 /// Long short-term memory with a forget gate (Hochreiter and Schmidhuber 1997; Gers et al. 2000),
 /// PyTorch's `nn.LSTM` with `batch_first=True`, from a state of zeros:
@@ -61,14 +61,25 @@ impl Lstm {
     /// `[batch, length, inputs]` to `[batch, length, hidden]`, twice as many features where it is
     /// bidirectional.
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        value_of(self, input)
+    }
+}
+
+impl Tangent<Dual<3>, Dual<3>> for Lstm {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<3>, pass: &mut Pass) -> Dual<3> {
+        let recurrent = along.map(|along| &along.recurrent);
         let hidden = self.recurrent.sizes.hidden;
-        self.recurrent
-            .forward(input, |from_input, from_hidden, [_, memory]| {
+        self.recurrent.forward_dual(
+            recurrent,
+            input,
+            pass,
+            |from_input, from_hidden, [_, memory]| {
                 let gates = from_input + from_hidden;
                 let [input, forget, output] =
-                    [0, 1, 3].map(|index| sigmoid(gate(&gates, index, hidden)));
+                    [0, 1, 3].map(|index| gate(&gates, index, hidden).sigmoid());
                 let memory = forget * memory + input * gate(&gates, 2, hidden).tanh();
                 [output * memory.clone().tanh(), memory]
-            })
+            },
+        )
     }
 }

@@ -12,8 +12,9 @@ use burn::module::Param;
 use burn::nn::{Dropout, DropoutConfig, Initializer};
 use burn::tensor::{Device, Tensor};
 
+use super::linear::{linear, optional};
 use super::named::Named;
-use crate::kernel;
+use crate::tangent::{Dual, Pass, Tangent};
 
 /// What the recurrent layers have in common: layers above each other, in one or both directions,
 /// each of which walks along the sequence from a state of zeros.
@@ -96,12 +97,14 @@ impl Recurrent {
     /// `[batch, length, inputs]` to `[batch, length, directions * hidden]`.
     ///
     /// `step` takes what the input and the hidden numbers contribute to the gates,
-    /// `[batch, gates * hidden]` each, and the state, whose first tensor is the output.
-    fn forward<const STATE: usize>(
+    /// `[batch, gates * hidden]` each, and the state, whose first value is the output.
+    fn forward_dual<const STATE: usize>(
         &self,
-        input: Tensor<3>,
-        step: impl Fn(Tensor<2>, Tensor<2>, [Tensor<2>; STATE]) -> [Tensor<2>; STATE],
-    ) -> Tensor<3> {
+        along: Option<&Self>,
+        input: Dual<3>,
+        pass: &mut Pass,
+        step: impl Fn(Dual<2>, Dual<2>, [Dual<2>; STATE]) -> [Dual<2>; STATE],
+    ) -> Dual<3> {
         let [batch, length, _] = input.dims();
         let Sizes {
             hidden,
@@ -109,18 +112,26 @@ impl Recurrent {
             directions,
             ..
         } = self.sizes;
-        let zeros = Tensor::<2>::zeros([batch, hidden], &input.device());
+        let zeros = Dual::constant(Tensor::zeros([batch, hidden], &input.value.device()));
         // Sequences along the first dimension, so that a step lies in one piece.
-        let mut sequence = input.swap_dims(0, 1);
+        let mut sequence = input.linear(|x| x.swap_dims(0, 1));
         for layer in 0..layers {
             if layer > 0 {
-                sequence = self.dropout.forward(sequence);
+                sequence = self.dropout.forward_dual(None, sequence, pass);
             }
             let run = |direction: usize| {
                 let cell = 2 * (layer * directions + direction);
-                let weight = |index: usize| self.weights.0[index].1.val().transpose();
-                let bias = |index: usize| self.biases.0.get(index).map(|(_, bias)| bias.val());
-                let from_input = kernel::linear(sequence.clone(), weight(cell), bias(cell));
+                let weight = |index: usize| {
+                    let along = along.map(|along| &along.weights.0[index].1);
+                    let weight = Dual::parameter(&self.weights.0[index].1, along);
+                    weight.linear(|x| x.transpose())
+                };
+                let bias = |index: usize| {
+                    let along = along.and_then(|along| along.biases.0.get(index));
+                    let bias = self.biases.0.get(index).map(|(_, bias)| bias);
+                    optional(bias, along.map(|(_, bias)| bias))
+                };
+                let from_input = linear(sequence.clone(), weight(cell), bias(cell));
                 let (weight, bias) = (weight(cell + 1), bias(cell + 1));
                 let mut steps = Vec::with_capacity(length);
                 split(from_input, &mut steps);
@@ -131,22 +142,21 @@ impl Recurrent {
                 let mut state = std::array::from_fn::<_, STATE, _>(|_| zeros.clone());
                 let mut outputs = Vec::with_capacity(length);
                 for from_input in steps {
-                    let from_hidden =
-                        kernel::linear(state[0].clone(), weight.clone(), bias.clone());
+                    let from_hidden = linear(state[0].clone(), weight.clone(), bias.clone());
                     state = step(from_input, from_hidden, state);
                     outputs.push(state[0].clone());
                 }
                 if backwards {
                     outputs.reverse();
                 }
-                Tensor::stack::<3>(outputs, 0)
+                Dual::stack::<3>(outputs, 0)
             };
             sequence = match directions {
                 1 => run(0),
-                _ => Tensor::cat(vec![run(0), run(1)], 2),
+                _ => Dual::cat(vec![run(0), run(1)], 2),
             };
         }
-        sequence.swap_dims(0, 1)
+        sequence.linear(|x| x.swap_dims(0, 1))
     }
 }
 
@@ -154,10 +164,10 @@ impl Recurrent {
 ///
 /// By halves: the gradient of a part is written into zeros of the size of what it was taken from,
 /// so that steps taken from the whole would cost the square of the length.
-fn split(sequence: Tensor<3>, steps: &mut Vec<Tensor<2>>) {
+fn split(sequence: Dual<3>, steps: &mut Vec<Dual<2>>) {
     match sequence.dims()[0] {
         0 => {}
-        1 => steps.push(sequence.squeeze_dim(0)),
+        1 => steps.push(sequence.linear(|x| x.squeeze_dim(0))),
         length => {
             let half = length / 2;
             split(sequence.clone().narrow(0, 0, half), steps);
@@ -167,6 +177,6 @@ fn split(sequence: Tensor<3>, steps: &mut Vec<Tensor<2>>) {
 }
 
 /// The part of `[batch, gates * hidden]` that belongs to gate `index`.
-fn gate(gates: &Tensor<2>, index: usize, hidden: usize) -> Tensor<2> {
+fn gate(gates: &Dual<2>, index: usize, hidden: usize) -> Dual<2> {
     gates.clone().narrow(1, index * hidden, hidden)
 }

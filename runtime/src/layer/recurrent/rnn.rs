@@ -4,7 +4,7 @@ use burn::config::Config;
 use burn::tensor::{Device, Tensor};
 
 use super::{Recurrent, Sizes, recurrent};
-use crate::kernel;
+use crate::tangent::{Dual, Pass, Tangent, value_of};
 
 /// Simple recurrent network (Elman 1990), PyTorch's `nn.RNN` with `batch_first=True`, from a state
 /// of zeros: `h' = tanh(W_ih x + b_ih + W_hh h + b_hh)`, or with a ReLU in place of the tanh.
@@ -72,12 +72,19 @@ impl Rnn {
     /// `[batch, length, inputs]` to `[batch, length, hidden]`, twice as many features where it is
     /// bidirectional.
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        value_of(self, input)
+    }
+}
+
+impl Tangent<Dual<3>, Dual<3>> for Rnn {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<3>, pass: &mut Pass) -> Dual<3> {
+        let recurrent = along.map(|along| &along.recurrent);
         self.recurrent
-            .forward(input, |from_input, from_hidden, [_]| {
+            .forward_dual(recurrent, input, pass, |from_input, from_hidden, [_]| {
                 let sum = from_input + from_hidden;
                 [match self.nonlinearity {
                     Nonlinearity::Tanh => sum.tanh(),
-                    Nonlinearity::Relu => kernel::relu(sum),
+                    Nonlinearity::Relu => sum.relu(),
                 }]
             })
     }

@@ -5,11 +5,12 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
-use super::{Activation, Parts, feed_forward};
+use super::{Activation, Parts, between};
 use crate::layer::{
     CrossAttention, CrossAttentionConfig, LayerNorm, Linear, MultiHeadAttention,
     MultiHeadAttentionConfig,
 };
+use crate::tangent::{Dual, Pass, Tangent, part};
 
 /// The decoder of a transformer (Vaswani et al. 2017), PyTorch's `nn.TransformerDecoder` of
 /// `nn.TransformerDecoderLayer`s with `batch_first=True`.
@@ -124,10 +125,29 @@ impl TransformerDecoderConfig {
 impl TransformerDecoder {
     /// `[batch, length, dim]` and a memory of `[batch, elements, dim]`; the former's shape stays.
     pub fn forward(&self, input: Tensor<3>, memory: Tensor<3>) -> Tensor<3> {
-        let layers = self.layers.iter();
-        let output = layers.fold(input, |x, layer| layer.forward(x, memory.clone()));
+        let input = (Dual::constant(input), Dual::constant(memory));
+        self.forward_dual(None, input, &mut Pass::of_forward())
+            .value
+    }
+}
+
+impl Tangent<(Dual<3>, Dual<3>), Dual<3>> for TransformerDecoder {
+    fn forward_dual(
+        &self,
+        along: Option<&Self>,
+        (input, memory): (Dual<3>, Dual<3>),
+        pass: &mut Pass,
+    ) -> Dual<3> {
+        let layers = self.layers.iter().enumerate();
+        let output = layers.fold(input, |x, (index, layer)| {
+            let along = along.map(|along| &along.layers[index]);
+            layer.forward_dual(along, (x, memory.clone()), pass)
+        });
         match &self.norm {
-            Some(norm) => norm.forward(output),
+            Some(norm) => {
+                let along = along.and_then(|along| along.norm.as_ref());
+                norm.forward_dual(along, output, pass)
+            }
             None => output,
         }
     }
@@ -136,24 +156,47 @@ impl TransformerDecoder {
 impl TransformerDecoderLayer {
     /// `[batch, length, dim]` and a memory of `[batch, elements, dim]`; the former's shape stays.
     pub fn forward(&self, input: Tensor<3>, memory: Tensor<3>) -> Tensor<3> {
-        let attend = |x: Tensor<3>| self.dropout.forward(self.self_attn.forward(x));
-        let recall = |x: Tensor<3>| {
-            let x = self.multihead_attn.forward(x, memory);
-            self.dropout.forward(x)
+        let input = (Dual::constant(input), Dual::constant(memory));
+        self.forward_dual(None, input, &mut Pass::of_forward())
+            .value
+    }
+}
+
+impl Tangent<(Dual<3>, Dual<3>), Dual<3>> for TransformerDecoderLayer {
+    fn forward_dual(
+        &self,
+        along: Option<&Self>,
+        (input, memory): (Dual<3>, Dual<3>),
+        pass: &mut Pass,
+    ) -> Dual<3> {
+        let attend = |x: Dual<3>, pass: &mut Pass| {
+            let x = part!(self.self_attn, along, x, pass);
+            self.dropout.forward_dual(None, x, pass)
         };
-        let dense = |x: Tensor<3>| {
-            let layers = [&self.linear1, &self.linear2];
-            let x = feed_forward(layers, self.activation, &self.dropout, x);
-            self.dropout.forward(x)
+        let recall = |x: Dual<3>, pass: &mut Pass| {
+            let x = part!(self.multihead_attn, along, (x, memory), pass);
+            self.dropout.forward_dual(None, x, pass)
+        };
+        let dense = |x: Dual<3>, pass: &mut Pass| {
+            let x = part!(self.linear1, along, x, pass);
+            let x = between(x, self.activation, &self.dropout, pass);
+            let x = part!(self.linear2, along, x, pass);
+            self.dropout.forward_dual(None, x, pass)
         };
         if self.norm_first {
-            let x = input.clone() + attend(self.norm1.forward(input));
-            let x = x.clone() + recall(self.norm2.forward(x));
-            x.clone() + dense(self.norm3.forward(x))
+            let normal = part!(self.norm1, along, input.clone(), pass);
+            let x = input + attend(normal, pass);
+            let normal = part!(self.norm2, along, x.clone(), pass);
+            let x = x + recall(normal, pass);
+            let normal = part!(self.norm3, along, x.clone(), pass);
+            x + dense(normal, pass)
         } else {
-            let x = self.norm1.forward(input.clone() + attend(input));
-            let x = self.norm2.forward(x.clone() + recall(x));
-            self.norm3.forward(x.clone() + dense(x))
+            let x = input.clone() + attend(input, pass);
+            let x = part!(self.norm1, along, x, pass);
+            let x = x.clone() + recall(x, pass);
+            let x = part!(self.norm2, along, x, pass);
+            let x = x.clone() + dense(x, pass);
+            part!(self.norm3, along, x, pass)
         }
     }
 }

@@ -5,8 +5,9 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
-use super::{Activation, Parts, feed_forward};
+use super::{Activation, Parts, between};
 use crate::layer::{LayerNorm, Linear, MultiHeadAttention, MultiHeadAttentionConfig};
+use crate::tangent::{Dual, Pass, Tangent, part, value_of};
 
 /// The encoder of a transformer (Vaswani et al. 2017), PyTorch's `nn.TransformerEncoder` of
 /// `nn.TransformerEncoderLayer`s with `batch_first=True`.
@@ -112,10 +113,22 @@ impl TransformerEncoderConfig {
 impl TransformerEncoder {
     /// `[batch, length, dim]`; the shape stays.
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
-        let layers = self.layers.iter();
-        let output = layers.fold(input, |x, layer| layer.forward(x));
+        value_of(self, input)
+    }
+}
+
+impl Tangent<Dual<3>, Dual<3>> for TransformerEncoder {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<3>, pass: &mut Pass) -> Dual<3> {
+        let layers = self.layers.iter().enumerate();
+        let output = layers.fold(input, |x, (index, layer)| {
+            let along = along.map(|along| &along.layers[index]);
+            layer.forward_dual(along, x, pass)
+        });
         match &self.norm {
-            Some(norm) => norm.forward(output),
+            Some(norm) => {
+                let along = along.and_then(|along| along.norm.as_ref());
+                norm.forward_dual(along, output, pass)
+            }
             None => output,
         }
     }
@@ -124,18 +137,32 @@ impl TransformerEncoder {
 impl TransformerEncoderLayer {
     /// `[batch, length, dim]`; the shape stays.
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
-        let attend = |x: Tensor<3>| self.dropout.forward(self.self_attn.forward(x));
-        let dense = |x: Tensor<3>| {
-            let layers = [&self.linear1, &self.linear2];
-            let x = feed_forward(layers, self.activation, &self.dropout, x);
-            self.dropout.forward(x)
+        value_of(self, input)
+    }
+}
+
+impl Tangent<Dual<3>, Dual<3>> for TransformerEncoderLayer {
+    fn forward_dual(&self, along: Option<&Self>, input: Dual<3>, pass: &mut Pass) -> Dual<3> {
+        let attend = |x: Dual<3>, pass: &mut Pass| {
+            let x = part!(self.self_attn, along, x, pass);
+            self.dropout.forward_dual(None, x, pass)
+        };
+        let dense = |x: Dual<3>, pass: &mut Pass| {
+            let x = part!(self.linear1, along, x, pass);
+            let x = between(x, self.activation, &self.dropout, pass);
+            let x = part!(self.linear2, along, x, pass);
+            self.dropout.forward_dual(None, x, pass)
         };
         if self.norm_first {
-            let x = input.clone() + attend(self.norm1.forward(input));
-            x.clone() + dense(self.norm2.forward(x))
+            let normal = part!(self.norm1, along, input.clone(), pass);
+            let x = input + attend(normal, pass);
+            let normal = part!(self.norm2, along, x.clone(), pass);
+            x + dense(normal, pass)
         } else {
-            let x = self.norm1.forward(input.clone() + attend(input));
-            self.norm2.forward(x.clone() + dense(x))
+            let x = input.clone() + attend(input, pass);
+            let x = part!(self.norm1, along, x, pass);
+            let x = x.clone() + dense(x, pass);
+            part!(self.norm2, along, x, pass)
         }
     }
 }

@@ -8,10 +8,10 @@ pub use encoder::{TransformerEncoder, TransformerEncoderConfig, TransformerEncod
 
 use burn::config::Config;
 use burn::nn::{Dropout, LinearConfig};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
-use super::{LayerNorm, LayerNormConfig, Linear};
-use crate::kernel;
+use super::{Gelu, LayerNorm, LayerNormConfig, Linear};
+use crate::tangent::{Dual, Pass, Tangent};
 
 /// What is applied between the two dense layers of a transformer's layer.
 #[derive(Config, Copy, Debug, PartialEq, Eq)]
@@ -44,17 +44,11 @@ impl Parts<'_> {
     }
 }
 
-/// The two dense layers, the activation and a dropout between them.
-fn feed_forward(
-    [first, second]: [&Linear; 2],
-    activation: Activation,
-    dropout: &Dropout,
-    input: Tensor<3>,
-) -> Tensor<3> {
-    let hidden = first.forward(input);
+/// The activation and the dropout between the two dense layers.
+fn between(hidden: Dual<3>, activation: Activation, dropout: &Dropout, pass: &mut Pass) -> Dual<3> {
     let hidden = match activation {
-        Activation::Relu => kernel::relu(hidden),
-        Activation::Gelu => kernel::gelu(hidden),
+        Activation::Relu => hidden.relu(),
+        Activation::Gelu => Gelu::new().forward_dual(None, hidden, pass),
     };
-    second.forward(dropout.forward(hidden))
+    dropout.forward_dual(None, hidden, pass)
 }
