@@ -2,6 +2,7 @@
 
 pub mod networks;
 pub mod peers;
+pub mod tangents;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,11 @@ impl Lcg {
     /// A number in `low..=high`.
     pub fn draw(&mut self, low: usize, high: usize) -> usize {
         low + self.next() as usize % (high - low + 1)
+    }
+
+    /// A number between `low` and `high`.
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.next() as f64 / (1u64 << 31) as f64
     }
 }
 
