@@ -2,6 +2,7 @@
 
 use crate::data::DataError;
 use crate::device::DeviceError;
+use crate::flatness::FlatnessError;
 use crate::model::{GraphError, InitError, MismatchError, StoreError};
 use crate::optim::OptimizerError;
 use crate::schedule::ScheduleError;
@@ -35,6 +36,9 @@ pub enum Error {
     /// An optimizer that does not fit the model.
     #[error(transparent)]
     Optimizer(#[from] OptimizerError),
+    /// A loss surface that could not be measured.
+    #[error(transparent)]
+    Flatness(#[from] FlatnessError),
     /// A training that stopped.
     #[error(transparent)]
     Train(#[from] TrainError),

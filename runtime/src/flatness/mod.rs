@@ -3,12 +3,16 @@
 mod error;
 mod operator;
 mod random;
+mod spectrum;
 mod watch;
 
 pub use self::error::FlatnessError;
 pub use self::operator::{Approximation, Matrix, Operator};
+pub use self::spectrum::{
+    ConditionNumber, CriticalPoint, Density, Diagonal, DiagonalEstimate, Eigenpair, Lanczos,
+    Quadrature, SpectralDensity, Spectrum, Trace, TraceEstimate,
+};
 pub use self::watch::Watch;
 
 pub(crate) use self::operator::lengths;
 pub(crate) use self::random::Random;
-pub(crate) use self::watch::Task;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::Rate;
-use crate::svg::{FONTS, GREY, escaped};
+use crate::svg::{FONTS, GREY, escaped, short, ticks};
 
 const CURVE: &str = "#2f81f7";
 const WIDTH: f64 = 840.0;
@@ -83,7 +83,7 @@ impl Rate {
                 escaped(text),
             ));
         }
-        for epochs in ticks(steps / epoch, 10.0) {
+        for epochs in ticks(0.0, steps / epoch, 10.0) {
             let x = x(epochs * epoch / steps);
             put(format_args!(
                 "<path d=\"M{x:.1} {top}V{bottom}\" stroke=\"{GREY}\" stroke-opacity=\"0.25\"/>\
@@ -92,7 +92,7 @@ impl Rate {
                 short(epochs),
             ));
         }
-        for rate in ticks(highest, 5.0) {
+        for rate in ticks(0.0, highest, 5.0) {
             let y = y(rate);
             put(format_args!(
                 "<path d=\"M{LEFT} {y:.1}H{RIGHT}\" stroke=\"{GREY}\" stroke-opacity=\"0.25\"/>\
@@ -140,26 +140,4 @@ fn lines(text: &str) -> Vec<String> {
         }
     }
     lines
-}
-
-/// About `count` round numbers from 0 to `end`: multiples of 1, 2 or 5 times a power of ten.
-fn ticks(end: f64, count: f64) -> impl Iterator<Item = f64> {
-    let rough = end / count;
-    let power = 10f64.powf(rough.log10().floor());
-    let factors = [1.0, 2.0, 5.0, 10.0];
-    let factor = factors.into_iter().find(|factor| factor * power >= rough);
-    let step = factor.unwrap_or(10.0) * power;
-    // Rounding may leave the last one a little behind the end.
-    let last = (end / step + 1e-9).floor().min(2.0 * count) as u32;
-    (0..=last).map(move |tick| f64::from(tick) * step)
-}
-
-/// Four significant digits.
-fn short(value: f64) -> String {
-    let value: f64 = format!("{value:.3e}").parse().unwrap_or(value);
-    if value == 0.0 || (1e-3..1e6).contains(&value) {
-        value.to_string()
-    } else {
-        format!("{value:e}")
-    }
 }
