@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use nalgebra::{DMatrix, SymmetricEigen};
 
-use super::basis::{Basis, Remainder, dot, norm, row};
+use super::basis::{Basis, Remainder, dot, norm};
 use crate::flatness::{FlatnessError, Operator, Random, lengths};
 
 /// What a product and the work around it lose to rounding, in units of the precision and the
@@ -186,8 +186,7 @@ impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
 
     /// The vectors that `weights` combine of the basis.
     pub(super) fn combine(&self, weights: &DMatrix<f64>) -> Vec<Tensor<1>> {
-        let combined = self.basis.combine(weights);
-        (0..weights.ncols()).map(|at| row(&combined, at)).collect()
+        self.basis.combine(weights)
     }
 
     /// Keeps the Ritz pairs at `kept` and goes on with a random vector.
