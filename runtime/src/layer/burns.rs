@@ -7,10 +7,9 @@ use burn::nn::activation::{
 use burn::nn::pool::{AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d};
 use burn::nn::{Identity, PixelShuffle, PixelUnshuffle, Unfold4d};
 use burn::tensor::Tensor;
-use burn::tensor::activation::sigmoid;
 
 use super::linear::{linear, optional};
-use crate::tangent::{Dual, Pass, Tangent, idle_layers, linear_layers};
+use crate::tangent::{Dual, Pass, Tangent, idle_layers, linear_layers, sigmoid};
 
 idle_layers!(Identity);
 

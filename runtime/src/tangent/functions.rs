@@ -2,7 +2,7 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{DType, Tensor, activation};
 
 use super::Dual;
 use crate::kernel;
@@ -63,20 +63,17 @@ impl<const D: usize> Dual<D> {
 
     /// `1 / (1 + e^-x)`.
     pub fn sigmoid(self) -> Self {
-        self.pointwise(activation::sigmoid, |_, y| y.clone() * (-y + 1.0))
+        self.pointwise(sigmoid, |_, y| y.clone() * (-y + 1.0))
     }
 
     /// `log(1 / (1 + e^-x))`.
     pub fn log_sigmoid(self) -> Self {
-        self.pointwise(activation::log_sigmoid, |x, _| activation::sigmoid(-x))
+        self.pointwise(activation::log_sigmoid, |x, _| sigmoid(-x))
     }
 
     /// `log(1 + e^x)`.
     pub fn softplus(self) -> Self {
-        self.pointwise(
-            |x| activation::softplus(x, 1.0),
-            |x, _| activation::sigmoid(x),
-        )
+        self.pointwise(|x| activation::softplus(x, 1.0), |x, _| sigmoid(x))
     }
 
     /// `max(x, 0)`, which changes by 0 where it is 0.
@@ -125,6 +122,15 @@ impl<const D: usize> Dual<D> {
         });
         Dual { value, tangent }
     }
+}
+
+/// `1 / (1 + e^-x)`. On most devices Burn's is computed in single precision, whatever that of the
+/// input is.
+pub(crate) fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if x.dtype() == DType::F64 {
+        return ((x * 0.5).tanh() + 1.0) * 0.5;
+    }
+    activation::sigmoid(x)
 }
 
 impl<const D: usize> Neg for Dual<D> {

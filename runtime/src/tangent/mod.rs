@@ -55,6 +55,7 @@ pub use self::values::{Lift, Values};
 
 pub(crate) use self::difference::difference;
 pub(crate) use self::dual::sum;
+pub(crate) use self::functions::sigmoid;
 pub(crate) use self::rules::{idle_layers, linear_layers, part, value_of};
 
 /// What a layer gives, with its derivative along a direction.
