@@ -309,3 +309,25 @@ fn without_a_direction_nothing_changes() {
     assert!(tangents.iter().all(|tangent| *tangent == 0.0));
     assert_eq!(pass.differences().count(), 0);
 }
+
+#[test]
+fn a_device_that_does_not_differentiate_gives_the_same_tangent() {
+    let tried = tried::<Pooled>("pooled", &PooledConfig::new());
+    let tangent = |model: &Pooled, along: &Pooled, input: Tensor<4>| {
+        let [_, tangent] = model.forward_dual(along, input).flat();
+        tangent
+    };
+    let expected = tangent(&tried.model, &tried.direction, tried.input.clone());
+    let (model, along) = (tried.model.valid(), tried.direction.valid());
+    let found = tangent(&model, &along, tried.input.clone().inner());
+    tried.close("the tangent", &found, &expected, 1e-5);
+}
+
+kiln::model! {
+    struct Pooled;
+    input image: [1, 4, 4];
+    let y = image -> conv2d(3, kernel: 3, padding: same) -> batch_norm -> relu -> max_pool2d(2)
+        -> flatten -> linear(3) -> softmax;
+    output y;
+    loss mse;
+}
