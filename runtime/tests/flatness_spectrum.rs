@@ -6,7 +6,9 @@
 mod matrices;
 
 use burn::tensor::{DType, Tensor};
-use kiln::flatness::{CriticalPoint, FlatnessError, Lanczos, Operator, Spectrum};
+use kiln::flatness::{
+    CriticalPoint, Density, Diagonal, FlatnessError, Lanczos, Operator, Spectrum, Trace,
+};
 use matrices::{Known, dot, precisions, values};
 
 fn spectra() -> Vec<(&'static str, Vec<f64>)> {
@@ -205,6 +207,21 @@ fn a_search_that_is_stopped_gives_what_it_has_and_says_so() {
 }
 
 #[test]
+fn an_eigenvalue_that_the_first_vector_hardly_sees_is_found() {
+    let mut eigenvalues = vec![1.0; 500];
+    eigenvalues.push(1.5);
+    let known = Known::new(eigenvalues);
+    let operator = known.operator(DType::F32);
+    for seed in 0..20 {
+        // Of the first vector alone, the residual is 0.5 / √500.
+        let search = Lanczos::new().tolerance(0.05).seed(seed);
+        let spectrum = search.run(&operator).unwrap();
+        assert!((spectrum.top[0].value - 1.5).abs() < 1e-4);
+        assert!(spectrum.complete && spectrum.products <= 4);
+    }
+}
+
+#[test]
 fn one_seed_gives_the_same_bits_and_another_the_same_values() {
     let (_, eigenvalues) = spectra().swap_remove(5);
     let known = Known::new(eigenvalues);
@@ -340,12 +357,16 @@ impl Operator for Short {
 
 #[test]
 fn a_product_of_another_length_is_refused() {
-    let error = Lanczos::new().run(&Short).unwrap_err();
-    assert!(matches!(
-        error,
-        FlatnessError::Length {
-            expected: 4,
-            found: 3
-        }
-    ));
+    for error in [
+        Lanczos::new().run(&Short).err().unwrap(),
+        Density::new().run(&Short).err().unwrap(),
+        Trace::hutchinson().run(&Short).err().unwrap(),
+        Trace::hutch_plus_plus(2).run(&Short).err().unwrap(),
+        Diagonal::new().run(&Short).err().unwrap(),
+    ] {
+        assert_eq!(
+            error.to_string(),
+            "the operator acts on vectors of length 4, found one of length 3"
+        );
+    }
 }

@@ -32,6 +32,10 @@ fn spread(estimates: &[TraceEstimate], trace: f64, variance: f64) -> (f64, f64) 
 
 #[test]
 fn the_error_of_a_trace_is_that_of_its_closed_form() {
+    // It is about 24,000 random vectors, which are the same on each device.
+    if kiln::device::name(&matrices::device()) == "wgpu" {
+        return;
+    }
     let known = indefinite();
     let (off_diagonal, all) = known.squares();
     assert!(off_diagonal > 0.5 * all);

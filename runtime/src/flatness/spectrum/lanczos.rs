@@ -118,8 +118,8 @@ impl Lanczos {
     /// # Errors
     ///
     /// No pair asked for, or more than there are; a tolerance that is not positive, no products, a
-    /// memory of fewer vectors than three times the pairs and four; an operator that fails or whose products
-    /// are not finite.
+    /// memory of fewer vectors than three times the pairs and four; an operator that fails or whose
+    /// products are not finite.
     pub fn run<O: Operator + ?Sized>(&self, operator: &O) -> Result<Spectrum, FlatnessError> {
         let zeros = operator.zeros();
         let memory = self.check(&zeros)?;
@@ -129,13 +129,14 @@ impl Lanczos {
         let mut task = watch.task("eigenvalues", self.products);
         let mut recurrence = Recurrence::new(operator, self.seed)?;
         let mut locked: Option<Locked> = None;
-        let mut checked = 0;
+        let (mut checked, mut before) = (0, false);
         let (complete, ritz) = loop {
             recurrence.step()?;
             let steps = recurrence.len();
             let last = !task.step() || recurrence.products() >= self.products;
             let full = steps == memory.min(size);
-            let due = steps <= EACH || steps - checked >= steps / SHARE || recurrence.invariant();
+            let spaced = steps <= EACH || steps - checked >= steps / SHARE;
+            let due = spaced || before || recurrence.invariant();
             if !(last || full || due && steps >= wanted) {
                 recurrence.advance()?;
                 continue;
@@ -147,7 +148,11 @@ impl Lanczos {
             }
             let limit = self.tolerance * recurrence.norm() + recurrence.rounding();
             let kept = self.ends(steps);
-            let converged = steps >= wanted && kept.iter().all(|at| ritz.residuals[*at] <= limit);
+            let small = steps >= wanted && kept.iter().all(|at| ritz.residuals[*at] <= limit);
+            // A random vector sees so little of a single eigenvalue far from many equal ones that
+            // their residual is small without it; the next vector sees it.
+            let converged = small && (before || recurrence.invariant());
+            before = small;
             let behind = match &locked {
                 Some(locked) => Some(recurrence.ritz(locked.count)?),
                 None => None,
@@ -176,13 +181,13 @@ impl Lanczos {
                     limit,
                 });
                 recurrence.lock(&ritz, &kept)?;
-                checked = 0;
+                (checked, before) = (0, false);
             } else if full {
                 let count = locked.as_ref().map_or(0, |locked| locked.count);
                 let behind = behind.as_ref().unwrap_or(&ritz);
                 let kept = self.best(behind.values.len(), memory - count);
                 recurrence.restart(count, behind, &kept)?;
-                checked = 0;
+                (checked, before) = (0, false);
             } else {
                 recurrence.advance()?;
             }

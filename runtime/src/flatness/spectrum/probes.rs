@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::flatness::{FlatnessError, Operator, Random};
+use crate::flatness::{FlatnessError, Operator, Random, lengths};
 
 /// How many probes are drawn, and from which seed.
 #[derive(Clone, Debug)]
@@ -87,6 +87,9 @@ pub(super) fn products<O: Operator + ?Sized>(
     vectors: &[Tensor<1>],
 ) -> Result<Vec<Tensor<1>>, FlatnessError> {
     let products = operator.products(vectors)?;
+    if let Some(vector) = vectors.first() {
+        lengths(vector.dims()[0], &products)?;
+    }
     match products.len() == vectors.len() {
         true => Ok(products),
         false => Err(FlatnessError::Length {

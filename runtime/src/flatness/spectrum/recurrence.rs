@@ -46,6 +46,14 @@ pub(super) struct Ritz {
 impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
     pub(super) fn new(operator: &'a O, seed: u64) -> Result<Self, FlatnessError> {
         let zeros = operator.zeros();
+        if zeros.dims() == [0] {
+            let expected = "an operator on vectors that are not empty";
+            return Err(FlatnessError::argument(
+                "operator",
+                "one of size 0",
+                expected,
+            ));
+        }
         let mut recurrence = Recurrence {
             operator,
             random: Random::new(seed),

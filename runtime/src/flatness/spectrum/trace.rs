@@ -127,7 +127,7 @@ impl Trace {
             return Err(FlatnessError::argument("rank", self.rank, expected));
         }
         let watch = operator.watch();
-        let mut task = watch.task("trace", 2 * self.rank + self.probes.most);
+        let mut task = watch.task("trace", self.probes.most.saturating_add(2 * self.rank));
         let mut random = Random::new(self.probes.seed);
         let mut basis = Basis::new(zeros.clone());
         let mut drawn = 0;
