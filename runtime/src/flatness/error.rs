@@ -42,6 +42,12 @@ pub enum FlatnessError {
         /// What there is.
         known: String,
     },
+    /// A product that only a declared network has.
+    #[error(
+        "Gauss-Newton and Fisher products need the outputs of a network declared with `model!` or \
+         `#[derive(Model)]`; a plain Burn module has products with its Hessian"
+    )]
+    Undeclared,
     /// An interruption before there was anything to give.
     #[error("interrupted before there was a first result")]
     Interrupted,

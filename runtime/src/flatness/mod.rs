@@ -1,12 +1,14 @@
 //! How flat the minimum is: products with the Hessian and what follows from them.
 
 mod error;
+mod objective;
 mod operator;
 mod random;
 mod spectrum;
 mod watch;
 
 pub use self::error::FlatnessError;
+pub use self::objective::{Curvature, Objective, ParameterSlice};
 pub use self::operator::{Approximation, Matrix, Operator};
 pub use self::spectrum::{
     ConditionNumber, CriticalPoint, Density, Diagonal, DiagonalEstimate, Eigenpair, Lanczos,

@@ -42,8 +42,8 @@ const NORMS: [&str; 5] = [
 const EMBEDDINGS: [&str; 2] = ["Embedding", "PositionEmbedding"];
 
 /// A parameter of a model, and what tells its kind.
-#[derive(Clone)]
-pub(super) struct Parameter {
+#[derive(Clone, Debug)]
+pub(crate) struct Parameter {
     pub path: String,
     pub id: ParamId,
     pub shape: Shape,
@@ -84,7 +84,7 @@ impl fmt::Display for Target {
 
 /// The parameters of `model`, in its order. No value is looked at, so that none which is still to
 /// be drawn at random is drawn now.
-pub(super) fn parameters<M: Module>(model: &M) -> Vec<Parameter> {
+pub(crate) fn parameters<M: Module>(model: &M) -> Vec<Parameter> {
     let mut walk = Walk {
         path: Vec::new(),
         norms: 0,
@@ -96,7 +96,7 @@ pub(super) fn parameters<M: Module>(model: &M) -> Vec<Parameter> {
 }
 
 /// Burn's autodiff keeps the gradient of one of two clones, and its optimizers move one of them.
-pub(super) fn refuse_tied(parameters: &[Parameter]) -> Result<(), OptimizerError> {
+pub(crate) fn refuse_tied(parameters: &[Parameter]) -> Result<(), OptimizerError> {
     let mut met = HashMap::new();
     for parameter in parameters.iter().filter(|parameter| parameter.trainable) {
         if let Some(first) = met.insert(parameter.id, &parameter.path) {
@@ -108,7 +108,7 @@ pub(super) fn refuse_tied(parameters: &[Parameter]) -> Result<(), OptimizerError
 }
 
 /// The paths of `parameters` for a message.
-pub(super) fn listed<'a>(parameters: impl IntoIterator<Item = &'a Parameter>) -> String {
+pub(crate) fn listed<'a>(parameters: impl IntoIterator<Item = &'a Parameter>) -> String {
     const MOST: usize = 40;
     let paths = parameters
         .into_iter()

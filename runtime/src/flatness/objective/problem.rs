@@ -1,0 +1,74 @@
+//! What an objective is the loss of: a network and examples, whatever their types.
+
+use burn::tensor::Tensor;
+
+use super::layout::Layout;
+use crate::flatness::{Approximation, FlatnessError};
+
+/// A piece of the examples, which goes through the network at once.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    /// Its number, where the pieces are given.
+    pub number: usize,
+    /// Its examples.
+    pub examples: std::ops::Range<usize>,
+    /// Its share of all examples.
+    pub share: f64,
+}
+
+/// The matrix of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Hessian,
+    GaussNewton,
+    Fisher,
+}
+
+/// A network and examples.
+pub(super) trait Problem {
+    /// How many examples there are.
+    fn examples(&self) -> usize;
+
+    /// The examples in pieces of `batch` at most, in their order.
+    fn pieces(&self, batch: usize) -> Vec<Piece> {
+        let examples = self.examples();
+        let starts = (0..examples).step_by(batch.max(1)).enumerate();
+        let pieces = starts.map(|(number, start)| {
+            let end = examples.min(start + batch);
+            Piece {
+                number,
+                examples: start..end,
+                share: (end - start) as f64 / examples as f64,
+            }
+        });
+        pieces.collect()
+    }
+
+    /// The network with these numbers for the parameters of `layout`, or with its own.
+    fn place<'a>(
+        &'a self,
+        layout: &'a Layout,
+        weights: Option<&Tensor<1>>,
+        batch_statistics: bool,
+    ) -> Box<dyn Place + 'a>;
+}
+
+/// A network at one place of the loss surface.
+pub(super) trait Place {
+    /// The mean loss of a piece.
+    fn loss(&self, piece: &Piece) -> Result<Tensor<1>, FlatnessError>;
+
+    /// The mean loss of a piece and its gradient.
+    fn gradient(&self, piece: &Piece) -> Result<[Tensor<1>; 2], FlatnessError>;
+
+    /// The products of the piece's matrix with `vectors`.
+    fn products(
+        &self,
+        kind: Kind,
+        piece: &Piece,
+        vectors: &[Tensor<1>],
+    ) -> Result<Vec<Tensor<1>>, FlatnessError>;
+
+    /// What of the products so far was no exact derivative.
+    fn approximations(&self) -> Vec<Approximation>;
+}
