@@ -1,8 +1,9 @@
 //! What a network of sequences is made of.
 
 use burn::nn::loss::CrossEntropyLossConfig;
+use burn::tensor::activation::log_softmax;
 use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Int, Tensor, activation, module};
+use burn::tensor::{DType, Int, Tensor, activation, module};
 
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 use {
@@ -153,6 +154,14 @@ pub fn cross_entropy(output: Tensor<2>, target: Tensor<1, Int>, label_smoothing:
             let smoothing = label_smoothing as f32;
             return Tensor::from_dispatch(Dispatch::cross_entropy(output, target, smoothing));
         }
+    }
+    // Burn's layer takes the smoothing in single precision.
+    if label_smoothing > 0.0 && output.dtype() == DType::F64 {
+        let [_, classes] = output.dims();
+        let log = log_softmax(output, 1);
+        let right = log.clone().gather(1, target.unsqueeze_dim(1));
+        let others = log.sum_dim(1) * (label_smoothing / classes as f64);
+        return -(right * (1.0 - label_smoothing) + others).mean();
     }
     let smoothing = (label_smoothing > 0.0).then_some(label_smoothing as f32);
     let config = CrossEntropyLossConfig::new().with_smoothing(smoothing);
