@@ -1,5 +1,6 @@
 //! Tests that cross crates, and what they share.
 
+pub mod drawn;
 pub mod networks;
 pub mod peers;
 pub mod tangents;

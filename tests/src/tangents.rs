@@ -5,14 +5,13 @@ use std::sync::OnceLock;
 
 use kiln::burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use kiln::burn::tensor::{FloatDType, Gradients};
-use kiln::data::{Target, TensorData};
-use kiln::model::{Model, ModelConfig, Size, Upload};
+use kiln::data::TensorData;
+use kiln::model::{Model, ModelConfig, Upload};
 use kiln::tangent::{Dual, Lift, Pass};
-use kiln::{Device, Int, Tensor};
+use kiln::{Device, Tensor};
 
+use crate::drawn::{self, Drawn, Numbers, is_trained};
 use crate::{Lcg, is_slow};
-
-const BATCH: usize = 3;
 
 /// What a derivative may be off by, in double precision, of the largest number of its tensors.
 const TOLERANCE: f64 = 1e-6;
@@ -36,70 +35,6 @@ pub fn device_in(precision: FloatDType) -> Device {
     device.clone()
 }
 
-/// Which numbers a target holds.
-#[derive(Clone, Copy, Debug)]
-pub enum Numbers {
-    /// Around 0.
-    Any,
-    /// 1 or -1.
-    Signs,
-    /// Between 0 and 1.
-    Shares,
-    /// 0, 1, 2 or 3.
-    Counts,
-}
-
-impl Numbers {
-    fn draw(self, lcg: &mut Lcg) -> f64 {
-        match self {
-            Numbers::Any => lcg.uniform(-1.0, 1.0),
-            Numbers::Signs => f64::from(lcg.draw(0, 1) as u32) * 2.0 - 1.0,
-            Numbers::Shares => lcg.uniform(0.05, 0.95),
-            Numbers::Counts => f64::from(lcg.draw(0, 3) as u32),
-        }
-    }
-
-    fn tensor(self, lcg: &mut Lcg, shape: Vec<usize>) -> TensorData {
-        let numbers = (0..shape.iter().product()).map(|_| self.draw(lcg));
-        TensorData::new(numbers.collect::<Vec<_>>(), shape)
-    }
-}
-
-fn integers(lcg: &mut Lcg, [low, high]: [usize; 2], shape: Vec<usize>) -> TensorData {
-    let numbers = (0..shape.iter().product()).map(|_| lcg.draw(low, high) as i64);
-    TensorData::new(numbers.collect::<Vec<_>>(), shape)
-}
-
-/// The shape of a batch.
-fn batch(sizes: &[Size]) -> Vec<usize> {
-    let sizes = sizes.iter().map(|size| size.fixed().expect("a number"));
-    std::iter::once(BATCH).chain(sizes).collect()
-}
-
-/// What goes into a network: real numbers around 0, or integers 0 and 1.
-pub trait Drawn: Upload + Lift {
-    /// One tensor for each shape.
-    fn draw(lcg: &mut Lcg, shapes: &[Vec<Size>]) -> Vec<TensorData>;
-}
-
-impl<const D: usize> Drawn for Tensor<D> {
-    fn draw(lcg: &mut Lcg, shapes: &[Vec<Size>]) -> Vec<TensorData> {
-        vec![Numbers::Any.tensor(lcg, batch(&shapes[0]))]
-    }
-}
-
-impl<const D: usize> Drawn for Tensor<D, Int> {
-    fn draw(lcg: &mut Lcg, shapes: &[Vec<Size>]) -> Vec<TensorData> {
-        vec![integers(lcg, [0, 1], batch(&shapes[0]))]
-    }
-}
-
-impl<A: Drawn, B: Drawn> Drawn for (A, B) {
-    fn draw(lcg: &mut Lcg, shapes: &[Vec<Size>]) -> Vec<TensorData> {
-        [A::draw(lcg, &shapes[..1]), B::draw(lcg, &shapes[1..])].concat()
-    }
-}
-
 /// The numbers of what comes out of a network, and their derivatives.
 pub trait Flat: Clone {
     /// Behind each other.
@@ -118,37 +53,6 @@ impl<A: Flat, B: Flat> Flat for (A, B) {
         let [values, tangents] = self.0.flat();
         let [more, along] = self.1.flat();
         [[values, more].concat(), [tangents, along].concat()]
-    }
-}
-
-/// Whether a path is that of a parameter, not of a running statistic.
-fn is_trained(path: &[String]) -> bool {
-    !path.last().is_some_and(|name| name.starts_with("running"))
-}
-
-/// Puts drawn numbers into a network.
-struct Draw<'a> {
-    path: Vec<String>,
-    lcg: &'a mut Lcg,
-}
-
-impl ModuleMapper for Draw<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let shape = param.lazy_shape().as_slice().to_vec();
-        let data = match is_trained(&self.path) {
-            true => Numbers::Any.tensor(self.lcg, shape),
-            false => Numbers::Shares.tensor(self.lcg, shape),
-        };
-        let (id, device) = (param.id, param.lazy_device());
-        param.transform_for_load(Tensor::from_data(data, &device), id)
     }
 }
 
@@ -255,20 +159,10 @@ where
             seed * 31 % 1_000_003 + u64::from(byte)
         });
         let lcg = &mut Lcg(seed);
-        let mut network = || {
-            let model = config.init(device).expect("the configuration is valid");
-            model.map(&mut Draw {
-                path: Vec::new(),
-                lcg,
-            })
-        };
-        let (model, direction) = (network(), network());
+        let [model, direction] = [(), ()].map(|()| drawn::network(config, device, lcg));
         let input = M::Input::draw(lcg, &config.inputs());
-        let targets = config.targets().into_iter().map(|target| match target {
-            Target::Classes(classes, places) => integers(lcg, [0, classes - 1], batch(&places)),
-            Target::Sequence { classes, .. } => integers(lcg, [1, classes - 1], vec![BATCH, 2]),
-            Target::Values(shape) => numbers.tensor(lcg, batch(&shape)),
-        });
+        let targets = config.targets().into_iter();
+        let targets = targets.map(|target| drawn::target(target, numbers, lcg));
         let targets = targets.collect();
         Tried {
             name: name.to_owned(),

@@ -2,7 +2,8 @@
 //! the product with its Hessian.
 
 use kiln::burn::tensor::FloatDType;
-use kiln_tests::tangents::{self, Numbers, Tried, device_in};
+use kiln_tests::drawn::Numbers;
+use kiln_tests::tangents::{self, Tried, device_in};
 
 /// Declares one network per case, and tests it.
 macro_rules! layers {

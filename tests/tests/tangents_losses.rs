@@ -1,7 +1,8 @@
 //! The tangent of every loss is its derivative, and the gradient of it the product with its Hessian.
 
 use kiln::burn::tensor::FloatDType;
-use kiln_tests::tangents::{self, Numbers, Tried, device_in};
+use kiln_tests::drawn::Numbers;
+use kiln_tests::tangents::{self, Tried, device_in};
 
 /// Declares one network per case, and tests it; its target holds `$numbers`.
 macro_rules! losses {

@@ -8,7 +8,8 @@ use kiln::layer::{self, Layer};
 use kiln::model::Size;
 use kiln::prelude::*;
 use kiln::tangent::{Dual, Lift, Pass};
-use kiln_tests::tangents::{Drawn, Flat, Numbers, Tried, device_in};
+use kiln_tests::drawn::{Drawn, Numbers};
+use kiln_tests::tangents::{Flat, Tried, device_in};
 use kiln_tests::{is_slow, tensors};
 
 /// A network and a batch in double precision.
