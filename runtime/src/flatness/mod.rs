@@ -1,6 +1,7 @@
 //! How flat the minimum is: products with the Hessian and what follows from them.
 
 mod error;
+mod figures;
 mod objective;
 mod operator;
 mod random;
@@ -8,6 +9,7 @@ mod spectrum;
 mod watch;
 
 pub use self::error::FlatnessError;
+pub use self::figures::{gradient_norm, top_eigenvalue, trace};
 pub use self::objective::{Curvature, Objective, ParameterSlice};
 pub use self::operator::{Approximation, Matrix, Operator};
 pub use self::spectrum::{

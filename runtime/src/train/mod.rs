@@ -4,6 +4,7 @@
 mod batch_norm;
 mod error;
 mod evaluate;
+mod measure;
 mod observe;
 mod parameters;
 mod progress;
@@ -11,12 +12,13 @@ mod step;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{DataError, Loader, Sampler, Source, SplitMix64};
+use crate::flatness::{FlatnessError, Objective};
 use crate::model::{Model, ModelConfig};
 use crate::optim::{Average, Optimizer, OptimizerError};
 use crate::schedule::{Horizon, LrScheduler, Rate, Schedule};
@@ -24,6 +26,8 @@ use crate::schedule::{Horizon, LrScheduler, Rate, Schedule};
 pub use batch_norm::update_batch_norm;
 pub use error::{TrainError, TrainFailure};
 pub use evaluate::{Evaluation, evaluate};
+pub use measure::{Every, Measurement};
+use measure::{Figure, measured};
 use parameters::{is_trainable, non_finite_parameter};
 use progress::Progress;
 use step::{Feed, Losses, Stepper};
@@ -99,6 +103,7 @@ pub struct Trainer<'a, M, O, S> {
     workers: usize,
     validation: Option<&'a dyn Source>,
     metrics: Vec<(String, Measure<'a, M>)>,
+    figures: Vec<Figure<'a>>,
     quiet: bool,
 }
 
@@ -132,8 +137,12 @@ pub struct EpochRecord {
     pub rate: f64,
     /// Loss and accuracy on the validation set after it.
     pub validation: Option<Evaluation>,
-    /// What the [metrics](Trainer::metric) of one's own came to, by their names.
+    /// What the [metrics](Trainer::metric) of one's own came to, by their names, and the last that
+    /// was [measured](Trainer::measure) in this epoch of each figure.
     pub metrics: BTreeMap<String, f64>,
+    /// All that was measured in this epoch, in the order of the steps.
+    #[serde(default)]
+    pub measurements: Vec<Measurement>,
     /// The time that its steps took, in seconds.
     pub seconds: f64,
 }
@@ -192,6 +201,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             workers: 1,
             validation: None,
             metrics: Vec::new(),
+            figures: Vec::new(),
             quiet: false,
         }
     }
@@ -246,6 +256,73 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         self
     }
 
+    /// Measures a figure of the loss surface on the way: `figure` takes the mean loss over `source`
+    /// as a function of the weights, at the weights where the optimizer stands then, no average of
+    /// them.
+    ///
+    /// It does not disturb the training, which gives the same bits without it: it works on a copy,
+    /// and what is in [`flatness`](crate::flatness) draws from seeds of its own. Its time does not
+    /// count as that of the training. Each gradient is one over all of `source`, and each product
+    /// with the Hessian takes about two of them, so a few hundred examples that stay the same are
+    /// what to measure on.
+    ///
+    /// [`EpochRecord::metrics`] holds the last figure of each epoch in which there was one, where a
+    /// `plateau(on: "name", ..)` sees it too, and [`EpochRecord::measurements`] all of them with
+    /// their steps. A figure that cannot be had, because the loss is not finite there for one, is an
+    /// error in the measurement and a line on standard error, and training goes on; it stops where
+    /// examples cannot be read.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use kiln::data::{Subset, digits};
+    /// use kiln::flatness;
+    /// use kiln::prelude::*;
+    /// use kiln::train::Every;
+    ///
+    /// model! {
+    ///     struct Net;
+    ///     input image: [1, 8, 8];
+    ///     let scores = image -> flatten -> linear(10);
+    ///     output scores;
+    ///     loss cross_entropy;
+    /// }
+    ///
+    /// optimizer! { struct Plain; update sgd(); }
+    /// schedule! { struct Constant; peak 0.1; constant; }
+    ///
+    /// let train = Arc::new(digits()?);
+    /// let probe = Subset::new(train.clone(), (0..256).collect())?;
+    /// let model = NetConfig::new().init(&default_device()?)?;
+    /// let run = Trainer::new(model, Plain::new(), Constant::new())
+    ///     .epochs(2)
+    ///     .measure("lambda_max", Every::Epochs(2), &probe, flatness::top_eigenvalue)
+    ///     .measure("slope", Every::Steps(10), &probe, |objective| {
+    ///         let gradient = objective.gradient()?;
+    ///         Ok(gradient.abs().max().into_scalar())
+    ///     })
+    ///     .quiet()
+    ///     .fit(train)?;
+    /// assert!(run.history[1].metrics["lambda_max"] > 0.0);
+    /// assert_eq!(run.history[0].measurements[1].step, 20);
+    /// # Ok::<(), kiln::Error>(())
+    /// ```
+    pub fn measure(
+        mut self,
+        name: impl Into<String>,
+        every: Every,
+        source: &'a dyn Source,
+        figure: impl Fn(&Objective<'a>) -> Result<f64, FlatnessError> + 'a,
+    ) -> Self {
+        self.figures.push(Figure {
+            name: name.into(),
+            every,
+            source,
+            measure: Box::new(figure),
+        });
+        self
+    }
+
     /// Prints nothing. Otherwise a progress bar goes to standard error if that is a terminal, and
     /// one line per epoch if it is not.
     pub fn quiet(mut self) -> Self {
@@ -284,6 +361,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             // Its weights are finite: what a failure gives back if those of the step before are not.
             let sound = model.valid();
             let mut losses = Losses::new(&device, epoch, steps_per_epoch);
+            let (mut measurements, mut aside) = (Vec::new(), Duration::ZERO);
             let mut batches = match loader.epoch(epoch - 1, 0) {
                 Ok(batches) => batches,
                 Err(error) => return Err(log.stopped(error, sound)),
@@ -332,13 +410,27 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                 }
                 log.steps += 1;
                 progress.step(losses.last(), lr);
+                let begun = Instant::now();
+                match measured(&self.figures, &model, log.steps, None, &mut progress) {
+                    Ok(measured) => measurements.extend(measured),
+                    Err(error) => {
+                        let here = model.valid();
+                        let finite = non_finite_parameter(&here).is_none();
+                        return Err(log.stopped(error, if finite { here } else { sound }));
+                    }
+                }
+                aside += begun.elapsed();
             }
-            let seconds = start.elapsed().as_secs_f64();
+            let seconds = (start.elapsed() - aside).as_secs_f64();
             log.seconds += seconds;
             let trained = model.valid();
             // A loss tells of the weights before it; nothing else tells of the last ones.
             if let Some(parameter) = non_finite_parameter(&trained) {
                 return Err(log.stopped(TrainError::Diverged { epoch, parameter }, sound));
+            }
+            match measured(&self.figures, &model, log.steps, Some(epoch), &mut progress) {
+                Ok(measured) => measurements.extend(measured),
+                Err(error) => return Err(log.stopped(error, trained)),
             }
             let looked_at = self.validation.is_some() || !self.metrics.is_empty();
             let averaged = if epoch == self.epochs || looked_at {
@@ -347,7 +439,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             } else {
                 Ok(None)
             };
-            let measured = match averaged {
+            let evaluated = match averaged {
                 Ok(averaged) => {
                     average = averaged;
                     let returned = average.as_ref().unwrap_or(&trained);
@@ -356,19 +448,23 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                 }
                 Err(error) => Err(error),
             };
-            let validation = match measured {
+            let validation = match evaluated {
                 Ok(validation) => validation,
                 Err(error) => return Err(log.stopped(error, trained)),
             };
             let returned = average.as_ref().unwrap_or(&trained);
             let metrics = self.metrics.iter();
             let metrics = metrics.map(|(name, measure)| (name.clone(), measure(returned)));
+            let figures = measurements.iter();
+            let figures =
+                figures.flat_map(|one| Some((one.name.clone(), *one.result.as_ref().ok()?)));
             let record = EpochRecord {
                 epoch,
                 loss: losses.mean(),
                 rate: rate.at(log.steps - 1),
                 validation,
-                metrics: metrics.collect(),
+                metrics: metrics.chain(figures).collect(),
+                measurements,
                 seconds,
             };
             if let Some(value) = rate.watches().and_then(|metric| record.measured(metric)) {
@@ -408,6 +504,9 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         config.check(&source)?;
         if let Some(validation) = self.validation {
             config.check(&validation)?;
+        }
+        for figure in &self.figures {
+            figure.check(&self.model)?;
         }
         // The global batch bounds the steps; the loader walks the same permutation in pieces.
         let steps_per_epoch = Sampler::new(source.len(), batch, self.seed)?.steps_per_epoch();

@@ -32,6 +32,7 @@ pub(super) fn missing<M: Model, O, S>(
             "its loss knows no right or wrong, so there is no accuracy; watch `validation_loss`",
         ),
         (Metric::Named(name), _) if trainer.metrics.iter().any(|(own, _)| own == name) => None,
+        (Metric::Named(name), _) if trainer.figures.iter().any(|own| own.name == *name) => None,
         (Metric::Named(_), _) => Some(
             "the trainer measures `training_loss`, `validation_loss` and `accuracy`; tell it how to \
              measure another with `.metric(name, |model| ..)`",

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::EpochRecord;
+use super::{EpochRecord, Measurement};
 
 /// Shows how far a training is.
 pub(super) struct Progress {
@@ -46,10 +46,20 @@ impl Progress {
         }
     }
 
-    pub(super) fn finished(&mut self, record: &EpochRecord) {
-        if self.quiet {
-            return;
+    pub(super) fn measuring(&mut self, name: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("measuring {name}"));
         }
+    }
+
+    pub(super) fn measured(&mut self, measurement: &Measurement) {
+        let Measurement { name, step, result } = measurement;
+        if let Err(error) = result {
+            self.line(&format!("step {step}  `{name}` was not measured: {error}"));
+        }
+    }
+
+    pub(super) fn finished(&mut self, record: &EpochRecord) {
         let speed = self.steps as f64 / record.seconds.max(1e-9);
         let width = self.epochs.to_string().len();
         let mut line = format!(
@@ -67,7 +77,12 @@ impl Progress {
             short(record.rate),
             record.seconds
         );
+        self.line(&line);
+    }
+
+    fn line(&self, line: &str) {
         match &self.bar {
+            _ if self.quiet => {}
             Some(bar) => bar.println(line),
             // A log that cannot be written is no reason to stop a training.
             None => drop(writeln!(std::io::stderr(), "{line}")),
