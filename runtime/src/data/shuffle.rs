@@ -23,7 +23,7 @@ impl SplitMix64 {
     /// Uniform below `bound`, which is not 0, without bias: Lemire, "Fast Random Integer
     /// Generation in an Interval" (2019). The high half of `next · bound` is the number; the few
     /// low halves that would favour some numbers are drawn again.
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let unfair = bound.wrapping_neg() % bound;
         loop {
             let product = u128::from(self.next()) * u128::from(bound);

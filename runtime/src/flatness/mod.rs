@@ -2,20 +2,26 @@
 
 mod error;
 mod figures;
+mod gradient_noise;
+mod gradient_spread;
 mod objective;
 mod operator;
 mod random;
 mod spectrum;
+mod surface;
 mod watch;
 
 pub use self::error::FlatnessError;
 pub use self::figures::{gradient_norm, top_eigenvalue, trace};
+pub use self::gradient_noise::{GradientNoise, NoiseScale};
+pub use self::gradient_spread::{BatchSpread, GradientSpread, Spread};
 pub use self::objective::{Curvature, Objective, ParameterSlice};
 pub use self::operator::{Approximation, Matrix, Operator};
 pub use self::spectrum::{
     ConditionNumber, CriticalPoint, Density, Diagonal, DiagonalEstimate, Eigenpair, Lanczos,
     Quadrature, SpectralDensity, Spectrum, Trace, TraceEstimate,
 };
+pub use self::surface::{FilterNormalisation, Plane, Profile, Slice, Surface, Trajectory};
 pub use self::watch::Watch;
 
 pub(crate) use self::operator::lengths;

@@ -45,6 +45,18 @@ impl Random {
         })
     }
 
+    /// `count` different numbers below `bound`, each choice and order as likely as the others;
+    /// `count` is `bound` at most.
+    pub(crate) fn distinct(&mut self, count: usize, bound: usize) -> Vec<usize> {
+        let mut numbers: Vec<usize> = (0..bound).collect();
+        for at in 0..count {
+            let other = at + self.0.below((bound - at) as u64) as usize;
+            numbers.swap(at, other);
+        }
+        numbers.truncate(count);
+        numbers
+    }
+
     fn draw(&mut self, like: &Tensor<1>, mut next: impl FnMut(&mut Self) -> f64) -> Tensor<1> {
         let [length] = like.dims();
         let values: Vec<f64> = (0..length).map(|_| next(self)).collect();

@@ -49,6 +49,8 @@ pub(crate) struct Parameter {
     pub shape: Shape,
     pub trainable: bool,
     pub norm: bool,
+    /// The type of the layer whose field it is; empty where that is no struct.
+    pub layer: String,
     embedding: bool,
 }
 
@@ -87,6 +89,7 @@ impl fmt::Display for Target {
 pub(crate) fn parameters<M: Module>(model: &M) -> Vec<Parameter> {
     let mut walk = Walk {
         path: Vec::new(),
+        containers: Vec::new(),
         norms: 0,
         embeddings: 0,
         found: Vec::new(),
@@ -123,6 +126,8 @@ pub(crate) fn listed<'a>(parameters: impl IntoIterator<Item = &'a Parameter>) ->
 
 struct Walk {
     path: Vec<String>,
+    /// The types whose fields the names of the path are.
+    containers: Vec<String>,
     /// How many normalisation layers we are inside of.
     norms: usize,
     embeddings: usize,
@@ -150,23 +155,28 @@ fn is_one(container: &str, of: &[&str]) -> bool {
 impl ModuleVisitor for Walk {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.push(name.to_owned());
+        self.containers.push(container_type.to_owned());
         self.norms += usize::from(is_one(container_type, &NORMS));
         self.embeddings += usize::from(is_one(container_type, &EMBEDDINGS));
     }
 
     fn exit_module(&mut self, _: &str, container_type: &str) {
         self.path.pop();
+        self.containers.pop();
         self.norms -= usize::from(is_one(container_type, &NORMS));
         self.embeddings -= usize::from(is_one(container_type, &EMBEDDINGS));
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let container = self.containers.last();
+        let layer = container.and_then(|container| container.strip_prefix("Struct:"));
         self.found.push(Parameter {
             path: self.path.join("."),
             id: param.id,
             shape: param.lazy_shape(),
             trainable: !param.is_initialized() || is_trained(param),
             norm: self.norms > 0,
+            layer: layer.unwrap_or_default().to_owned(),
             embedding: self.embeddings > 0,
         });
     }

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::layout::Layout;
 use super::problem::{Kind, Piece, Place, Problem};
-use crate::data::{Source, checked};
+use crate::data::{Source, Target, checked};
 use crate::flatness::{Approximation, FlatnessError};
 use crate::model::{Batch, Model};
 use crate::tangent::{Dual, Lift, Pass, Values};
@@ -35,6 +35,11 @@ impl<M: Model> Problem for Declared<'_, M> {
         self.source.len()
     }
 
+    fn decisions(&self) -> usize {
+        let targets = self.source.targets();
+        targets.iter().map(Target::decisions).sum()
+    }
+
     fn place<'a>(
         &'a self,
         layout: &'a Layout,
@@ -53,12 +58,11 @@ impl<M: Model> Problem for Declared<'_, M> {
 
 impl<M: Model> Declared<'_, M> {
     fn batch(&self, piece: &Piece) -> Result<Batch<M>, FlatnessError> {
-        let whole = piece.examples.len() == self.examples();
+        let whole = piece.examples.iter().copied().eq(0..self.examples());
         if whole && let Some(batch) = &*self.kept.borrow() {
             return Ok(batch.clone());
         }
-        let indices: Vec<usize> = piece.examples.clone().collect();
-        let batch = Batch::upload(checked(self.source, &indices)?, &self.device)?;
+        let batch = Batch::upload(checked(self.source, &piece.examples)?, &self.device)?;
         if whole {
             *self.kept.borrow_mut() = Some(batch.clone());
         }
@@ -121,6 +125,16 @@ where
     fn loss(&self, piece: &Piece) -> Result<Tensor<1>, FlatnessError> {
         let batch = self.problem.batch(piece)?;
         Ok(self.mean_loss(batch).inner())
+    }
+
+    fn score(&self, piece: &Piece) -> Result<(Tensor<1>, Option<Tensor<1, Int>>), FlatnessError> {
+        if self.batch_statistics {
+            return self.loss(piece).map(|loss| (loss, None));
+        }
+        let Batch { input, target } = self.problem.batch(piece)?;
+        let output = self.model.forward(input);
+        let right = self.model.correct(output.clone(), target.clone());
+        Ok((self.model.loss(output, target).inner(), right))
     }
 
     fn gradient(&self, piece: &Piece) -> Result<[Tensor<1>; 2], FlatnessError> {

@@ -15,6 +15,8 @@ pub struct ParameterSlice {
     pub shape: Vec<usize>,
     /// Where its numbers lie in the vector, row by row.
     pub range: std::ops::Range<usize>,
+    /// The type of the layer that it belongs to: `Linear`, `Conv2d`. Empty where that has no name.
+    pub layer: String,
 }
 
 /// The parameters that are looked at, in the order in which the model is visited.
@@ -100,6 +102,7 @@ impl Layout {
                 path: parameter.path.clone(),
                 shape: parameter.shape.to_vec(),
                 range: start..start + parameter.shape.num_elements(),
+                layer: parameter.layer.clone(),
             })
         })
     }

@@ -2,6 +2,7 @@
 
 mod declared;
 mod layout;
+mod part;
 mod plain;
 mod problem;
 
@@ -72,10 +73,7 @@ impl<'a> Objective<'a> {
     /// # Errors
     ///
     /// A data set that does not fit the model or is empty, or a model without parameters.
-    pub fn new<M: Model>(model: &M, source: &'a dyn Source) -> Result<Self, FlatnessError>
-    where
-        M: 'a,
-    {
+    pub fn new<M: Model + 'a>(model: &M, source: &'a dyn Source) -> Result<Self, FlatnessError> {
         model.config().check(&source)?;
         let model = still(model);
         let layout = Layout::of(&model)?;
@@ -303,20 +301,6 @@ impl<'a> Objective<'a> {
         }
         let loss = mean(losses)?;
         Ok((loss, sum.finished(|| self.layout_zeros(), "the gradient")?))
-    }
-
-    /// The mean loss of some examples, and its gradient.
-    pub(crate) fn part(
-        &self,
-        examples: std::ops::Range<usize>,
-    ) -> Result<(f64, Tensor<1>), FlatnessError> {
-        let piece = Piece {
-            number: 0,
-            examples,
-            share: 1.0,
-        };
-        let [loss, gradient] = self.place().gradient(&piece)?;
-        Ok((loss.into_scalar(), gradient))
     }
 
     /// The matrix of second derivatives of the loss.

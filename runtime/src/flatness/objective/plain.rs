@@ -32,14 +32,20 @@ impl<M: Module, B: Clone, F: Fn(&M, B) -> Tensor<1>> Problem for Plain<M, B, F> 
         let pieces = self.batches.iter().enumerate();
         let pieces = pieces.map(|(number, (_, count))| {
             let examples = start..start + count;
-            start = examples.end;
+            start += count;
             Piece {
                 number,
-                examples,
+                examples: examples.collect(),
                 share: *count as f64 / self.examples() as f64,
             }
         });
         pieces.collect()
+    }
+
+    fn piece(&self, _: &[usize], _: f64) -> Result<Piece, FlatnessError> {
+        let found = "one of a module that was not declared, whose batches are fixed";
+        let expected = "one from whose data set examples can be drawn: that of a declared network";
+        Err(FlatnessError::argument("objective", found, expected))
     }
 
     fn place<'a>(

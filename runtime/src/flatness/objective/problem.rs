@@ -1,6 +1,6 @@
 //! What an objective is the loss of: a network and examples, whatever their types.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 use super::layout::Layout;
 use crate::flatness::{Approximation, FlatnessError};
@@ -11,7 +11,7 @@ pub(super) struct Piece {
     /// Its number, where the pieces are given.
     pub number: usize,
     /// Its examples.
-    pub examples: std::ops::Range<usize>,
+    pub examples: Vec<usize>,
     /// Its share of all examples.
     pub share: f64,
 }
@@ -37,11 +37,25 @@ pub(super) trait Problem {
             let end = examples.min(start + batch);
             Piece {
                 number,
-                examples: start..end,
+                examples: (start..end).collect(),
                 share: (end - start) as f64 / examples as f64,
             }
         });
         pieces.collect()
+    }
+
+    /// Of examples that were chosen one by one.
+    fn piece(&self, examples: &[usize], share: f64) -> Result<Piece, FlatnessError> {
+        Ok(Piece {
+            number: 0,
+            examples: examples.to_vec(),
+            share,
+        })
+    }
+
+    /// How many classes of an example can be right or wrong.
+    fn decisions(&self) -> usize {
+        0
     }
 
     /// The network with these numbers for the parameters of `layout`, or with its own.
@@ -57,6 +71,11 @@ pub(super) trait Problem {
 pub(super) trait Place {
     /// The mean loss of a piece.
     fn loss(&self, piece: &Piece) -> Result<Tensor<1>, FlatnessError>;
+
+    /// The mean loss of a piece, and how many of its classes are right where the loss knows.
+    fn score(&self, piece: &Piece) -> Result<(Tensor<1>, Option<Tensor<1, Int>>), FlatnessError> {
+        self.loss(piece).map(|loss| (loss, None))
+    }
 
     /// The mean loss of a piece and its gradient.
     fn gradient(&self, piece: &Piece) -> Result<[Tensor<1>; 2], FlatnessError>;
