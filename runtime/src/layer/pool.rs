@@ -1,8 +1,8 @@
 //! The pooling layers.
 
 use burn::nn::pool;
+use burn::tensor::Tensor;
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
-use burn::tensor::{Int, Tensor, module};
 
 use super::padding::{pair, pairs};
 use super::wrapped::wrapped;
@@ -127,13 +127,12 @@ impl Tangent<Dual<3>, Dual<3>> for MaxPool1d {
 }
 
 fn largest(input: Dual<4>, options: MaxPoolOptions<2>) -> Dual<4> {
-    let value = kernel::max_pool2d(input.value.clone(), options.clone());
     let tangent = input.tangent.map(|tangent| {
-        let input = input.value.inner();
-        let (_, places) = module::max_pool2d_with_indices(input, options);
-        let places: Tensor<3, Int> = Tensor::from_inner(places).flatten(2, 3);
-        let pixels: Tensor<3> = tangent.flatten(2, 3);
-        pixels.gather(2, places).reshape(value.dims())
+        let input = input.value.clone().detach();
+        kernel::max_pool2d_tangent(input, tangent, options.clone())
     });
-    Dual { value, tangent }
+    Dual {
+        value: kernel::max_pool2d(input.value, options),
+        tangent,
+    }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::module::BatchNormTrainOutput;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions};
-use burn::tensor::{Tensor, activation, module};
+use burn::tensor::{Int, Tensor, activation, module};
 
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 use {
@@ -142,6 +142,27 @@ pub fn max_pool2d(input: Tensor<4>, options: MaxPoolOptions<2>) -> Tensor<4> {
         return Tensor::from_dispatch(Dispatch::pool_max(input.into_dispatch(), pool));
     }
     module::max_pool2d(input, options)
+}
+
+/// The derivative of [`max_pool2d`] of `input` along `tangent`: of `tangent`, the number that stands
+/// where `input` is the largest of its window. Both of one shape.
+pub(crate) fn max_pool2d_tangent(
+    input: Tensor<4>,
+    tangent: Tensor<4>,
+    options: MaxPoolOptions<2>,
+) -> Tensor<4> {
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    if on_host(&input)
+        && on_host(&tangent)
+        && let Some(pool) = MaxPool::new(input.dims(), &options)
+    {
+        let (input, tangent) = (input.into_dispatch(), tangent.into_dispatch());
+        return Tensor::from_dispatch(Dispatch::pool_along(input, tangent, pool));
+    }
+    let (output, places) = module::max_pool2d_with_indices(input.inner(), options);
+    let places: Tensor<3, Int> = Tensor::from_inner(places).flatten(2, 3);
+    let pixels: Tensor<3> = tangent.flatten(2, 3);
+    pixels.gather(2, places).reshape(output.dims())
 }
 
 /// The mean of each window: `y[n, c, i, j] = 1 / m sum over u, v of

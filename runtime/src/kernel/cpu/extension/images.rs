@@ -41,6 +41,12 @@ pub trait Images: Backend {
 
     fn pool_max(input: FloatTensor<Self>, pool: MaxPool) -> FloatTensor<Self>;
 
+    fn pool_along(
+        input: FloatTensor<Self>,
+        tangent: FloatTensor<Self>,
+        pool: MaxPool,
+    ) -> FloatTensor<Self>;
+
     fn pool_average(input: FloatTensor<Self>, pool: AveragePool) -> FloatTensor<Self>;
 
     fn pool_mean(input: FloatTensor<Self>, mean: GlobalMean) -> FloatTensor<Self>;
@@ -97,6 +103,14 @@ macro_rules! on_host {
 
             fn pool_max(input: FloatTensor<Self>, pool: MaxPool) -> FloatTensor<Self> {
                 pool::max::<Self>(&input, pool).0
+            }
+
+            fn pool_along(
+                input: FloatTensor<Self>,
+                tangent: FloatTensor<Self>,
+                pool: MaxPool,
+            ) -> FloatTensor<Self> {
+                pool::along::<Self>(&input, &tangent, pool).0
             }
 
             fn pool_average(input: FloatTensor<Self>, pool: AveragePool) -> FloatTensor<Self> {
@@ -194,6 +208,17 @@ impl<B: Host, C: CheckpointStrategy> Images for Autodiff<B, C> {
     fn pool_max(input: FloatTensor<Self>, pool: MaxPool) -> FloatTensor<Self> {
         let (input, node) = input.into_parts();
         record::<B, C, _, 1>([node], || pool::max::<B>(&input, pool))
+    }
+
+    fn pool_along(
+        input: FloatTensor<Self>,
+        tangent: FloatTensor<Self>,
+        pool: MaxPool,
+    ) -> FloatTensor<Self> {
+        // Which number is the largest does not change with it: no gradient goes there.
+        let (input, _) = input.into_parts();
+        let (tangent, node) = tangent.into_parts();
+        record::<B, C, _, 1>([node], || pool::along::<B>(&input, &tangent, pool))
     }
 
     fn pool_average(input: FloatTensor<Self>, pool: AveragePool) -> FloatTensor<Self> {

@@ -73,6 +73,29 @@ impl MaxPool {
         (output, indices)
     }
 
+    /// Of `input` the numbers that stand where [`forward`](Self::forward) found the largest.
+    pub fn pick(&self, input: &[f32], indices: &[u8]) -> Vec<f32> {
+        let mut output = vec![0.0; self.output().iter().product()];
+        let planes = planes(self.plane());
+        output
+            .par_chunks_mut(planes * self.windows())
+            .zip(indices.par_chunks(planes * self.windows()))
+            .zip(input.par_chunks(planes * self.plane()))
+            .for_each(|((output, indices), input)| {
+                let planes = input.chunks_exact(self.plane());
+                let windows = output.chunks_exact_mut(self.windows());
+                let windows = windows.zip(indices.chunks_exact(self.windows()));
+                for (input, (output, indices)) in planes.zip(windows) {
+                    if self.is_squares() {
+                        squares_pick(&self.columns, input, output, indices);
+                    } else {
+                        pick(self, input, output, indices);
+                    }
+                }
+            });
+        output
+    }
+
     /// The gradient by the input, from the gradient of the output.
     pub fn backward(&self, gradient: &[f32], indices: &[u8]) -> Vec<f32> {
         let mut input = vec![0.0; self.input().iter().product()];
@@ -236,6 +259,38 @@ fn squares_forward(columns: &Axis, input: &[f32], output: &mut [f32], indices: &
             take_larger(&mut largest, &mut at, *c, 2);
             take_larger(&mut largest, &mut at, *d, 3);
             (*output, *index) = (largest, at);
+        }
+    }
+}
+
+/// One plane.
+fn pick(pool: &MaxPool, input: &[f32], output: &mut [f32], indices: &[u8]) {
+    let (rows, columns) = (&pool.rows, &pool.columns);
+    for (row, (output, indices)) in output
+        .chunks_exact_mut(columns.outputs)
+        .zip(indices.chunks_exact(columns.outputs))
+        .enumerate()
+    {
+        for (column, (output, index)) in output.iter_mut().zip(indices).enumerate() {
+            let index = usize::from(*index);
+            let row = rows.at(row, index / columns.kernel);
+            let column = columns.at(column, index % columns.kernel);
+            *output = input[row * columns.input + column];
+        }
+    }
+}
+
+/// One plane of windows of 2 by 2 that lie side by side.
+fn squares_pick(columns: &Axis, input: &[f32], output: &mut [f32], indices: &[u8]) {
+    for ((lines, output), indices) in input
+        .chunks_exact(2 * columns.input)
+        .zip(output.chunks_exact_mut(columns.outputs))
+        .zip(indices.chunks_exact(columns.outputs))
+    {
+        let (upper, lower) = lines.split_at(columns.input);
+        let squares = upper.as_chunks().0.iter().zip(lower.as_chunks().0);
+        for ((output, index), ([a, b], [c, d])) in output.iter_mut().zip(indices).zip(squares) {
+            *output = [*a, *b, *c, *d][usize::from(*index & 3)];
         }
     }
 }

@@ -9,7 +9,7 @@ mod step;
 pub use self::average::AveragePool;
 pub use self::largest::MaxPool;
 pub use self::mean::GlobalMean;
-pub use self::step::{average, max, mean};
+pub use self::step::{along, average, max, mean};
 
 use super::pointwise::SHARE;
 

@@ -13,6 +13,18 @@ pub fn max<B: Host>(input: &FloatTensor<B>, pool: MaxPool) -> (FloatTensor<B>, M
     (output, MaxPooled { indices, pool })
 }
 
+/// Of `tangent` what stands where `input` is the largest of each window.
+pub fn along<B: Host>(
+    input: &FloatTensor<B>,
+    tangent: &FloatTensor<B>,
+    pool: MaxPool,
+) -> (FloatTensor<B>, MaxPooled) {
+    let (_, indices) = pool.forward(&B::read(input));
+    let output = pool.pick(&B::read(tangent), &indices);
+    let output = B::make(output, pool.output(), tangent);
+    (output, MaxPooled { indices, pool })
+}
+
 /// What the backward pass of a max pooling needs.
 #[derive(Clone, Debug)]
 pub struct MaxPooled {
