@@ -48,6 +48,12 @@ pub enum FlatnessError {
          `#[derive(Model)]`; a plain Burn module has products with its Hessian"
     )]
     Undeclared,
+    /// A Newton step where the loss curves downwards.
+    #[error(
+        "the loss curves downwards along a direction, so that a Newton step leads to a saddle; use \
+         `NewtonCg`, which does not follow it there"
+    )]
+    Indefinite,
     /// An interruption before there was anything to give.
     #[error("interrupted before there was a first result")]
     Interrupted,

@@ -4,6 +4,7 @@ mod error;
 mod figures;
 mod gradient_noise;
 mod gradient_spread;
+mod newton;
 mod objective;
 mod operator;
 mod random;
@@ -15,6 +16,7 @@ pub use self::error::FlatnessError;
 pub use self::figures::{gradient_norm, top_eigenvalue, trace};
 pub use self::gradient_noise::{GradientNoise, NoiseScale};
 pub use self::gradient_spread::{BatchSpread, GradientSpread, Spread};
+pub use self::newton::{CurvatureMatrix, Ending, Minimum, NewtonCg, NewtonIteration, newton_step};
 pub use self::objective::{Curvature, Objective, ParameterSlice};
 pub use self::operator::{Approximation, Matrix, Operator};
 pub use self::spectrum::{

@@ -119,6 +119,21 @@ impl Layout {
         layers
     }
 
+    /// Whether `model` has these parameters.
+    pub fn check<M: Module>(&self, model: &M) -> Result<(), FlatnessError> {
+        let found = parameters(model);
+        let same = |(ours, theirs): (&Parameter, &Parameter)| {
+            (&ours.path, &ours.shape) == (&theirs.path, &theirs.shape)
+        };
+        if found.len() == self.all.len() && self.all.iter().zip(&found).all(same) {
+            return Ok(());
+        }
+        Err(FlatnessError::NoParameters {
+            asked: "the weights are those of a model with other parameters".into(),
+            known: listed(&found),
+        })
+    }
+
     /// The numbers of `model` as one vector.
     pub fn weights<M: Module>(&self, model: &M) -> Tensor<1> {
         self.collect(model, None)

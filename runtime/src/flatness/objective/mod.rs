@@ -263,6 +263,18 @@ impl<'a> Objective<'a> {
         })
     }
 
+    /// `model` with the weights at which the loss is looked at, of those parameters that are looked
+    /// at.
+    ///
+    /// # Errors
+    ///
+    /// A model with other parameters than the one that this is the loss of.
+    pub fn write<M: Module>(&self, model: &M) -> Result<M, FlatnessError> {
+        let model = still(model);
+        self.layout.check(&model)?;
+        Ok(self.layout.at(model, Some(&self.weights())).valid())
+    }
+
     /// `L(w)`.
     ///
     /// # Errors

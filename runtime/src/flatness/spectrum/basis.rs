@@ -148,10 +148,10 @@ impl Basis {
     }
 }
 
-pub(super) fn dot(left: &Tensor<1>, right: &Tensor<1>) -> f64 {
+pub(in crate::flatness) fn dot(left: &Tensor<1>, right: &Tensor<1>) -> f64 {
     (left.clone() * right.clone()).sum().into_scalar::<f64>()
 }
 
-pub(super) fn norm(vector: &Tensor<1>) -> f64 {
+pub(in crate::flatness) fn norm(vector: &Tensor<1>) -> f64 {
     dot(vector, vector).sqrt()
 }

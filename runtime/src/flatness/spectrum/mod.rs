@@ -15,3 +15,6 @@ pub use self::diagonal::{Diagonal, DiagonalEstimate};
 pub use self::eigenpairs::{ConditionNumber, CriticalPoint, Eigenpair, Spectrum};
 pub use self::lanczos::Lanczos;
 pub use self::trace::{Trace, TraceEstimate};
+
+pub(super) use self::basis::{dot, norm};
+pub(super) use self::recurrence::epsilon;

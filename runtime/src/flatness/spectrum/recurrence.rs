@@ -252,7 +252,7 @@ impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
 }
 
 /// The precision of the tensor's numbers.
-pub(super) fn epsilon(tensor: &Tensor<1>) -> f64 {
+pub(in crate::flatness) fn epsilon(tensor: &Tensor<1>) -> f64 {
     let info = tensor.dtype().finfo();
     info.map_or(f64::from(f32::EPSILON), |info| info.epsilon)
 }

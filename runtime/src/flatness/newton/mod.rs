@@ -1,0 +1,326 @@
+//! Minimising by curvature: Newton's method on products with the Hessian.
+
+mod conjugate;
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use self::conjugate::{Solution, solve};
+use super::spectrum::{epsilon, norm};
+use super::{Approximation, FlatnessError, Objective, Operator};
+
+/// The share of the decrease that the slope promises which a step has to bring: Armijo's condition.
+const DECREASE: f64 = 1e-4;
+/// A step is halved so often before there is none.
+const HALVINGS: usize = 40;
+/// The smallest damping but zero.
+const LEAST_DAMPING: f64 = 1e-12;
+
+/// The matrix `B` of a [`NewtonCg`] step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CurvatureMatrix {
+    /// The matrix of second derivatives; it may curve downwards.
+    #[default]
+    Hessian,
+    /// The Gauss-Newton matrix, which does not where the loss is convex in the network's outputs.
+    GaussNewton,
+}
+
+/// Truncated Newton with conjugate gradients ([Nocedal and Wright
+/// 2006](https://doi.org/10.1007/978-0-387-40065-5), algorithm 7.1), on exact products.
+///
+/// An iteration solves `(B + λI) p = -∇L(w)` by conjugate gradients until the residual is under
+/// `min(0.5, √|∇L|) |∇L|`, so that near a minimum the error falls faster than linearly. Where `B + λI`
+/// curves downwards along a direction of the search, `p` is what was found before it, and `-∇L` where
+/// that is nothing. Then `w ← w + tp` with the first of `t` = 1, 1/2, 1/4, .. that brings a ten
+/// thousandth of the decrease that the slope promises (Armijo), up to the rounding of the loss.
+///
+/// With a damping, `λ` follows how well the quadratic model foretells the loss, as in
+/// Levenberg's and Marquardt's method: times 2/3 where the loss fell by more than 3/4 of what was
+/// foretold for `t` = 1, times 3/2 where by less than 1/4 (Martens 2010, section 4.1).
+///
+/// It ends where the gradient vanishes, which is a saddle too, if it began on one:
+/// [`Spectrum::critical_point`](super::Spectrum::critical_point) tells.
+///
+/// ```
+/// use kiln::data::digits;
+/// use kiln::flatness::{NewtonCg, Objective};
+/// use kiln::prelude::*;
+///
+/// model! {
+///     struct Logistic;
+///     input image: [1, 8, 8];
+///     let scores = image -> flatten -> linear(10);
+///     output scores;
+///     loss cross_entropy(label_smoothing: 0.1);
+/// }
+///
+/// let model = LogisticConfig::new().init(&default_device()?)?;
+/// let (data, _) = digits()?.split(0.1, 1)?;
+/// let objective = Objective::new(&model, &data)?;
+/// let minimum = NewtonCg::new().iterations(5).minimise(&objective)?;
+/// let model = objective.at(minimum.weights)?.write(&model)?;
+/// assert!(evaluate(&model, &data, 64)?.loss < 0.8);
+/// # Ok::<(), kiln::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewtonCg {
+    curvature: CurvatureMatrix,
+    damping: f64,
+    iterations: usize,
+    products: usize,
+    tolerance: f64,
+}
+
+impl Default for NewtonCg {
+    fn default() -> Self {
+        NewtonCg {
+            curvature: CurvatureMatrix::Hessian,
+            damping: 0.0,
+            iterations: 100,
+            products: 250,
+            tolerance: 1e-6,
+        }
+    }
+}
+
+/// Where [`NewtonCg::minimise`] came to.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Minimum {
+    /// The weights, for [`Objective::at`].
+    #[serde(skip)]
+    pub weights: Tensor<1>,
+    /// The loss there.
+    pub loss: f64,
+    /// The norm of the gradient there.
+    pub gradient_norm: f64,
+    /// The damping that a further iteration would have.
+    pub damping: f64,
+    /// The iterations on the way.
+    pub history: Vec<NewtonIteration>,
+    /// Why it ended.
+    pub reason: Ending,
+    /// What of the products was not exact.
+    pub approximations: Vec<Approximation>,
+}
+
+impl Minimum {
+    /// Whether the gradient vanished.
+    pub fn converged(&self) -> bool {
+        self.reason == Ending::Converged
+    }
+}
+
+/// An iteration of [`NewtonCg`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct NewtonIteration {
+    /// The loss before it.
+    pub loss: f64,
+    /// The norm of the gradient before it.
+    pub gradient_norm: f64,
+    /// The damping `λ`.
+    pub damping: f64,
+    /// The products with the matrix.
+    pub products: usize,
+    /// Whether the matrix curves downwards along a direction that was met.
+    pub negative_curvature: bool,
+    /// The step's length `t`, in units of `p`.
+    pub step: f64,
+}
+
+/// Why [`NewtonCg::minimise`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Ending {
+    /// The norm of the gradient is within the tolerance.
+    Converged,
+    /// The most iterations.
+    Iterations,
+    /// No step brings the loss down by more than its rounding.
+    Stalled,
+    /// The [watch](super::Watch) said so.
+    Interrupted,
+}
+
+impl NewtonCg {
+    /// On the Hessian without damping, at most 100 iterations of at most 250 products, until the
+    /// gradient's norm is 1e-6.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The matrix.
+    pub fn curvature(self, curvature: CurvatureMatrix) -> Self {
+        NewtonCg { curvature, ..self }
+    }
+
+    /// The first damping `λ`, in the units of an eigenvalue; with 0, the default, there never is any.
+    pub fn damping(self, damping: f64) -> Self {
+        NewtonCg { damping, ..self }
+    }
+
+    /// The most iterations.
+    pub fn iterations(self, iterations: usize) -> Self {
+        NewtonCg { iterations, ..self }
+    }
+
+    /// The most products of an iteration.
+    pub fn products(self, products: usize) -> Self {
+        NewtonCg { products, ..self }
+    }
+
+    /// It ends where the norm of the gradient is no larger.
+    pub fn tolerance(self, tolerance: f64) -> Self {
+        NewtonCg { tolerance, ..self }
+    }
+
+    /// Minimises the loss from the weights of `objective` on. What stops it early leaves the best
+    /// weights until then, and says so.
+    ///
+    /// # Errors
+    ///
+    /// A damping or a tolerance that is negative or not finite, no iterations or products, and what
+    /// the loss, its gradient and its products fail with where it begins.
+    pub fn minimise(&self, objective: &Objective<'_>) -> Result<Minimum, FlatnessError> {
+        self.check()?;
+        let watch = objective.watch();
+        let mut task = watch.task("Newton", self.iterations);
+        let mut here = objective.clone();
+        let (mut loss, mut gradient) = here.loss_and_gradient()?;
+        let (mut damping, mut history) = (self.damping, Vec::new());
+        let mut approximations = Vec::new();
+        let reason = loop {
+            let gradient_norm = norm(&gradient);
+            if gradient_norm <= self.tolerance {
+                break Ending::Converged;
+            }
+            if history.len() == self.iterations {
+                break Ending::Iterations;
+            }
+            if !history.is_empty() && !task.step() {
+                break Ending::Interrupted;
+            }
+            let matrix = match self.curvature {
+                CurvatureMatrix::Hessian => here.hessian(),
+                CurvatureMatrix::GaussNewton => here.gauss_newton(),
+            };
+            let within = gradient_norm * gradient_norm.sqrt().min(0.5);
+            let solution = solve(&matrix, &gradient, damping, within, self.products)?;
+            approximations = matrix.approximations();
+            let Some((step, next)) = armijo(&here, loss, &gradient, &solution)? else {
+                break Ending::Stalled;
+            };
+            history.push(NewtonIteration {
+                loss,
+                gradient_norm,
+                damping,
+                products: solution.products,
+                negative_curvature: solution.negative_curvature,
+                step,
+            });
+            let foretold = -(solution.slope + 0.5 * solution.curvature);
+            here = next;
+            let before = loss;
+            (loss, gradient) = here.loss_and_gradient()?;
+            if damping > 0.0 {
+                let ratio = (before - loss) / foretold;
+                damping = match step {
+                    1.0 if ratio > 0.75 => (damping / 1.5).max(LEAST_DAMPING),
+                    1.0 if ratio >= 0.25 => damping,
+                    _ => damping * 1.5,
+                };
+            }
+        };
+        Ok(Minimum {
+            weights: here.weights(),
+            loss,
+            gradient_norm: norm(&gradient),
+            damping,
+            history,
+            reason,
+            approximations,
+        })
+    }
+
+    fn check(&self) -> Result<(), FlatnessError> {
+        for (name, found) in [("damping", self.damping), ("tolerance", self.tolerance)] {
+            if !(found >= 0.0 && found.is_finite()) {
+                let expected = "at least 0 and finite";
+                return Err(FlatnessError::argument(name, found, expected));
+            }
+        }
+        for (name, found) in [("iterations", self.iterations), ("products", self.products)] {
+            if found == 0 {
+                return Err(FlatnessError::argument(name, found, "at least 1"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How far to go along a direction, and the loss as a function from there; nothing where no step
+/// brings it down.
+fn armijo<'a>(
+    here: &Objective<'a>,
+    loss: f64,
+    gradient: &Tensor<1>,
+    along: &Solution,
+) -> Result<Option<(f64, Objective<'a>)>, FlatnessError> {
+    let rounding = 4.0 * epsilon(gradient) * loss.abs();
+    let weights = here.weights();
+    let mut step = 1.0;
+    for _ in 0..HALVINGS {
+        let there = here.at(weights.clone() + along.direction.clone() * step)?;
+        match there.loss() {
+            Ok(found) if found <= loss + DECREASE * step * along.slope + rounding => {
+                return Ok(Some((step, there)));
+            }
+            Ok(_) | Err(FlatnessError::NonFinite { .. }) => step *= 0.5,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// The weights after the plain Newton step `w - H⁻¹∇L(w)`, the minimum where the loss is a convex
+/// quadratic in them.
+///
+/// Solved by conjugate gradients until the residual is as small as rounding lets it be, in ten
+/// products for each weight at most.
+///
+/// ```
+/// use kiln::flatness::{Objective, newton_step};
+/// use kiln::prelude::*;
+/// use kiln::burn::nn::{Linear, LinearConfig};
+///
+/// let device = default_device()?;
+/// let module: Linear = LinearConfig::new(2, 1).init(&device);
+/// let x = Tensor::<2>::from_floats([[1.0, 2.0], [3.0, -1.0], [0.0, 1.0], [2.0, 2.0]], &device);
+/// let y = x.clone().sum_dim(1) + 1.0;
+/// let objective = Objective::plain(&module, vec![((x, y), 4)], |module, (x, y)| {
+///     kiln::loss::mse(module.forward(x), y)
+/// })?;
+/// let there = objective.at(newton_step(&objective)?)?;
+/// assert!(there.loss()? < 1e-4);
+/// # Ok::<(), kiln::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`FlatnessError::Indefinite`] where the loss curves downwards along a direction, so that the step
+/// would lead to a saddle; and those of the gradient and of the products.
+pub fn newton_step(objective: &Objective<'_>) -> Result<Tensor<1>, FlatnessError> {
+    let gradient = objective.gradient()?;
+    let within = epsilon(&gradient) * norm(&gradient);
+    let products = objective.size().saturating_mul(10);
+    let solution = solve(&objective.hessian(), &gradient, 0.0, within, products)?;
+    match solution.negative_curvature {
+        true => Err(FlatnessError::Indefinite),
+        false => Ok(objective.weights() + solution.direction),
+    }
+}
