@@ -504,3 +504,148 @@ fn what_cannot_be_measured_is_refused() {
         assert!(trajectory.clone().margin(margin).run(&objective).is_err());
     }
 }
+
+/// A surface of `points` each way from -1 to 1.
+fn surface(points: usize, loss: impl Fn(f64, f64) -> Option<f64>) -> Surface {
+    let last = (points - 1) as f64;
+    let along: Vec<f64> = (0..points).map(|at| 2.0 * at as f64 / last - 1.0).collect();
+    let losses = along
+        .iter()
+        .flat_map(|y| along.iter().map(|x| loss(*x, *y)));
+    Surface {
+        losses: losses.collect(),
+        accuracies: vec![None; points * points],
+        x: along.clone(),
+        y: along.clone(),
+        path: vec![],
+        explained: None,
+        complete: true,
+    }
+}
+
+#[test]
+fn contours_of_a_paraboloid_are_circles() {
+    let bowl = surface(41, |x, y| Some(x * x + y * y));
+    for level in [0.04, 0.3, 0.81] {
+        let lines = bowl.contour(level);
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0].first(), lines[0].last());
+        for [x, y] in &lines[0] {
+            // Between points h apart a parabola is h²/4 above its chord at most, twice over.
+            let radius = x.hypot(*y) - level.sqrt();
+            assert!(
+                (-0.05f64.powi(2) / 4.0 / level.sqrt()..1e-12).contains(&radius),
+                "{radius}"
+            );
+        }
+        let around = lines[0].windows(2).map(|pair| {
+            let [[x, y], [to_x, to_y]] = [pair[0], pair[1]];
+            (x - to_x).hypot(y - to_y)
+        });
+        let expected = std::f64::consts::TAU * level.sqrt();
+        assert!((around.sum::<f64>() / expected - 1.0).abs() < 0.01);
+    }
+    // Four arcs that end at the border; nothing beyond the largest or below the smallest.
+    assert_eq!(bowl.contour(1.5).len(), 4);
+    assert!(bowl.contour(2.5).is_empty() && bowl.contour(-1.0).is_empty());
+    assert!(bowl.contour(f64::NAN).is_empty());
+    // A hole: the circle is open where it meets it.
+    let torn = surface(41, |x, y| {
+        (x < 0.0 || y.abs() > 0.2).then_some(x * x + y * y)
+    });
+    let lines = torn.contour(0.3);
+    assert_eq!(lines.len(), 1);
+    assert_ne!(lines[0].first(), lines[0].last());
+}
+
+/// Where a surface has two valleys, a saddle between them and a line through it.
+#[test]
+fn contours_of_a_saddle_do_not_cross() {
+    let saddle = surface(20, |x, y| Some(x * y));
+    for level in [-0.2, 0.2] {
+        let lines = saddle.contour(level);
+        assert_eq!(lines.len(), 2);
+        for [x, y] in lines.iter().flatten() {
+            assert!((x * y - level).abs() < 0.01);
+        }
+    }
+}
+
+/// Whole, of finite numbers, and with the words in it.
+fn is_picture(svg: &str, words: &[&str]) {
+    assert!(svg.starts_with("<svg") && svg.ends_with("</svg>"));
+    assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+    for word in words {
+        assert!(svg.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn every_surface_has_its_pictures() {
+    let surfaces = [
+        surface(25, |x, y| Some(x * x + 3.0 * y * y)),
+        surface(25, |x, y| Some(1e-3 + x * x + 3.0 * y * y)),
+        surface(15, |x, y| Some((40.0 * (x + y)).exp() + 1e-9)),
+        surface(15, |x, y| (x + y < 0.5).then_some((8.0 * x).exp())),
+        surface(2, |_, _| Some(0.0)),
+        surface(3, |_, _| Some(-7.0)),
+        surface(3, |_, _| None),
+        surface(3, |x, y| (x == 0.0 && y == 0.0).then_some(2.0)),
+        surface(9, |x, y| Some(if x == y { 1e300 } else { 1e-300 })),
+    ];
+    for mut surface in surfaces {
+        for path in [vec![], vec![[0.9, 0.9], [0.2, 0.4], [0.0, 0.0]]] {
+            surface.explained = (!path.is_empty()).then_some([0.7, 0.2]);
+            surface.path = path;
+            let words: &[&str] = match surface.explained {
+                Some(_) => &[
+                    "first component, 70.0 % of the variance",
+                    "second component, 20.0 %",
+                ],
+                None => &["first direction", "second direction"],
+            };
+            is_picture(&surface.contours_svg(), words);
+            is_picture(&surface.mesh_svg(), words);
+        }
+    }
+    let none = Surface {
+        x: vec![],
+        y: vec![],
+        losses: vec![],
+        accuracies: vec![],
+        ..surface(2, |_, _| None)
+    };
+    is_picture(&none.contours_svg(), &[]);
+    is_picture(&none.mesh_svg(), &[]);
+}
+
+#[test]
+fn every_line_has_its_picture() {
+    let profile = |loss: &dyn Fn(f64) -> Option<f64>| {
+        let alphas: Vec<f64> = (-10..=10).map(|at| f64::from(at) / 10.0).collect();
+        Profile {
+            losses: alphas.iter().map(|alpha| loss(*alpha)).collect(),
+            accuracies: alphas.iter().map(|alpha| Some(1.0 - alpha.abs())).collect(),
+            alphas,
+            complete: true,
+        }
+    };
+    is_picture(
+        &profile(&|a| Some(a * a)).svg(),
+        &["loss along a line", "accuracy"],
+    );
+    is_picture(
+        &profile(&|a| Some((20.0 * a).exp())).svg(),
+        &["on a logarithmic scale"],
+    );
+    is_picture(&profile(&|a| (a.abs() < 0.5).then_some(a)).svg(), &[]);
+    is_picture(&profile(&|_| None).svg(), &[]);
+    is_picture(&profile(&|_| Some(3.0)).svg(), &[]);
+    let none = Profile {
+        alphas: vec![],
+        losses: vec![],
+        accuracies: vec![],
+        complete: false,
+    };
+    is_picture(&none.svg(), &[]);
+}

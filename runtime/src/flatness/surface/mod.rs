@@ -1,8 +1,14 @@
 //! Loss surfaces along lines and planes of parameter space.
 
+mod contour;
+mod contour_plot;
 mod direction;
 mod line;
+mod line_plot;
+mod mesh_plot;
+mod picture;
 mod plane;
+mod scale;
 mod trajectory;
 
 use burn::tensor::Tensor;
