@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
-use std::sync::Arc;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use kiln::burn::tensor::{Distribution, FloatDType, TensorData};
 use kiln::data::{DataError, Examples, Source, Target};
@@ -21,6 +20,13 @@ static DEVICE: LazyLock<Option<Device>> = LazyLock::new(|| {
     doubles.expect("nothing was computed yet");
     Some(device)
 });
+
+/// The device, for one test at a time: what one draws, another would miss.
+fn alone() -> Option<(Device, MutexGuard<'static, ()>)> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    Some((DEVICE.clone()?, alone))
+}
 
 const FEATURES: usize = 4;
 
@@ -151,7 +157,9 @@ fn at<'a>(model: &Line, points: &'a Points) -> (Objective<'a>, Known) {
 /// estimates within 3 of the ones that they give themselves, but for a few.
 #[test]
 fn numerator_and_denominator_are_without_bias_and_their_errors_are_right() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = LineConfig::new().init(&device).unwrap();
     // A good part of the data set, so that the correction for it matters.
     let points = Points::new(60);
@@ -207,7 +215,9 @@ fn numerator_and_denominator_are_without_bias_and_their_errors_are_right() {
 /// A draw of the whole data set in single examples has no sampling left in it.
 #[test]
 fn the_whole_data_set_gives_the_closed_form() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = LineConfig::new().init(&device).unwrap();
     let points = Points::new(30);
     let (objective, known) = at(&model, &points);
@@ -235,7 +245,9 @@ fn the_whole_data_set_gives_the_closed_form() {
 
 #[test]
 fn the_variance_falls_with_the_batch_size_as_the_law_says() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = LineConfig::new().init(&device).unwrap();
     let points = Points::new(40);
     let (objective, known) = at(&model, &points);
@@ -307,7 +319,9 @@ fn the_variance_falls_with_the_batch_size_as_the_law_says() {
 
 #[test]
 fn a_seed_repeats_itself_and_disturbs_nothing() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = LineConfig::new().init(&device).unwrap();
     let points = Points::new(50);
     let before = numbers(&Objective::new(&model, &points).unwrap().weights());
@@ -339,7 +353,9 @@ fn a_seed_repeats_itself_and_disturbs_nothing() {
 
 #[test]
 fn a_gradient_of_zero_has_no_noise_scale_and_no_angle() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = LineConfig::new().init(&device).unwrap();
     let mut points = Points::new(20);
     points.y = points.x.iter().map(|x| x[0] + 1.0).collect();
@@ -365,7 +381,9 @@ fn a_gradient_of_zero_has_no_noise_scale_and_no_angle() {
 
 #[test]
 fn an_interruption_leaves_what_there_is() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = LineConfig::new().init(&device).unwrap();
     for (after, expected) in [(5, None), (35, Some(3))] {
         let flag = Arc::new(AtomicBool::new(false));
@@ -400,7 +418,9 @@ fn an_interruption_leaves_what_there_is() {
 
 #[test]
 fn what_cannot_be_measured_is_refused() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = LineConfig::new().init(&device).unwrap();
     let points = Points::new(30);
     let objective = Objective::new(&model, &points).unwrap();

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use kiln::burn;
 use kiln::burn::module::{Module, Param};
@@ -24,6 +24,13 @@ static DEVICE: LazyLock<Option<Device>> = LazyLock::new(|| {
     doubles.expect("nothing was computed yet");
     Some(device)
 });
+
+/// The device, for one test at a time: what one draws, another would miss.
+fn alone() -> Option<(Device, MutexGuard<'static, ()>)> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    Some((DEVICE.clone()?, alone))
+}
 
 #[derive(Module, Debug)]
 struct Point {
@@ -103,7 +110,9 @@ fn directions() -> [Vec<f64>; 2] {
 
 #[test]
 fn a_line_over_a_quadratic_is_the_closed_form() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = point(&device);
     let objective = objective(&model, &device);
     let [d, _] = directions();
@@ -149,7 +158,9 @@ fn a_line_over_a_quadratic_is_the_closed_form() {
 
 #[test]
 fn a_plane_over_a_quadratic_is_the_closed_form() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = point(&device);
     let objective = objective(&model, &device);
     let [d, e] = directions();
@@ -189,7 +200,9 @@ fn a_plane_over_a_quadratic_is_the_closed_form() {
 
 #[test]
 fn a_point_that_is_not_finite_is_missing() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = point(&device);
     // Infinite and no number where w_0 < -0.5 or so.
     let objective = Objective::plain(&model, vec![((), 1)], |model: &Point, ()| {
@@ -209,7 +222,9 @@ fn a_point_that_is_not_finite_is_missing() {
 
 #[test]
 fn an_interruption_leaves_the_points_until_then() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let (model, flag) = (point(&device), Arc::new(AtomicBool::new(false)));
     let (calls, raised) = (std::cell::Cell::new(0), flag.clone());
     let objective = Objective::plain(&model, vec![((), 1)], move |model: &Point, ()| {
@@ -288,7 +303,9 @@ fn norms(values: &[f64], filters: usize, of: impl Fn(usize) -> usize) -> Vec<f64
 
 #[test]
 fn each_filter_of_a_random_direction_is_as_long_as_the_networks() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = NetConfig::new().init(&device).unwrap();
     let objective = Objective::new(&model, &Classes).unwrap();
     let weights = numbers(&objective.weights());
@@ -345,7 +362,9 @@ fn each_filter_of_a_random_direction_is_as_long_as_the_networks() {
 
 #[test]
 fn an_embeddings_filters_are_its_rows() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     struct Text;
     impl Source for Text {
         fn len(&self) -> usize {
@@ -385,7 +404,9 @@ fn an_embeddings_filters_are_its_rows() {
 
 #[test]
 fn the_accuracy_is_there_where_the_loss_knows_it_and_nothing_is_disturbed() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = NetConfig::new().init(&device).unwrap();
     let before = Objective::new(&model, &Classes).unwrap().weights();
     let random = |measure: bool| {
@@ -409,7 +430,9 @@ fn the_accuracy_is_there_where_the_loss_knows_it_and_nothing_is_disturbed() {
 /// p and q are the components themselves.
 #[test]
 fn a_trajectory_in_a_plane_is_found_again() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = point(&device);
     let objective = objective(&model, &device);
     let [d, e] = directions();
@@ -458,7 +481,9 @@ fn a_trajectory_in_a_plane_is_found_again() {
 
 #[test]
 fn what_cannot_be_measured_is_refused() {
-    let Some(device) = DEVICE.clone() else { return };
+    let Some((device, _alone)) = alone() else {
+        return;
+    };
     let model = point(&device);
     let objective = objective(&model, &device);
     let [d, e] = directions().map(|d| tensor(&d, &device));
