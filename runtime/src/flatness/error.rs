@@ -86,3 +86,11 @@ impl FlatnessError {
         }
     }
 }
+
+/// Refuses what is not positive and finite.
+pub(super) fn positive(name: &'static str, value: f64) -> Result<(), FlatnessError> {
+    match value > 0.0 && value.is_finite() {
+        true => Ok(()),
+        false => Err(FlatnessError::argument(name, value, "positive and finite")),
+    }
+}

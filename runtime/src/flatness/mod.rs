@@ -2,12 +2,14 @@
 
 mod error;
 mod figures;
+mod filters;
 mod gradient_noise;
 mod gradient_spread;
 mod newton;
 mod objective;
 mod operator;
 mod random;
+mod sharpness;
 mod spectrum;
 mod surface;
 mod watch;
@@ -19,6 +21,10 @@ pub use self::gradient_spread::{BatchSpread, GradientSpread, Spread};
 pub use self::newton::{CurvatureMatrix, Ending, Minimum, NewtonCg, NewtonIteration, newton_step};
 pub use self::objective::{Curvature, Objective, ParameterSlice};
 pub use self::operator::{Approximation, Matrix, Operator};
+pub use self::sharpness::{
+    AsamSharpness, BallSharpness, GaussianEstimate, GaussianSharpness, Keskar, KeskarSharpness,
+    Maximiser, Maximum, SamSharpness,
+};
 pub use self::spectrum::{
     ConditionNumber, CriticalPoint, Density, Diagonal, DiagonalEstimate, Eigenpair, Lanczos,
     Quadrature, SpectralDensity, Spectrum, Trace, TraceEstimate,

@@ -5,7 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::clip::in_single;
-use super::target::{self, Parameter, Target};
+use super::target;
 use super::{Sharpness, global_norm};
 
 /// What stands beside a norm, so that a gradient of 0 leads nowhere instead of to NaN.
@@ -43,12 +43,9 @@ fn etas<M: Module>(model: &M, eta: Option<f64>) -> Vec<Option<f64>> {
     let Some(eta) = eta else {
         return Vec::new();
     };
-    let shifts = |parameter: &Parameter| {
-        Target::Bias.matches(parameter) || (parameter.norm && parameter.path.ends_with("beta"))
-    };
     let parameters = target::parameters(model);
     let etas = parameters.iter();
-    etas.map(|parameter| (!shifts(parameter)).then_some(eta))
+    etas.map(|parameter| (!parameter.shifts()).then_some(eta))
         .collect()
 }
 

@@ -54,6 +54,13 @@ pub(crate) struct Parameter {
     embedding: bool,
 }
 
+impl Parameter {
+    /// Whether it is added and scales nothing.
+    pub(crate) fn shifts(&self) -> bool {
+        Target::Bias.matches(self) || (self.norm && self.path.ends_with("beta"))
+    }
+}
+
 /// The place of the rule that moves `parameter`: the last that matches.
 pub(super) fn winner(rules: &[Rule], parameter: &Parameter) -> Option<usize> {
     rules.iter().rposition(|rule| {

@@ -107,6 +107,11 @@ impl Layout {
         })
     }
 
+    pub fn shifts(&self) -> impl Iterator<Item = bool> {
+        let selected = self.all.iter().zip(&self.starts);
+        selected.filter_map(|(parameter, start)| start.map(|_| parameter.shifts()))
+    }
+
     /// The layers whose parameters are looked at, in order.
     pub fn layers(&self) -> Vec<String> {
         let mut layers: Vec<String> = Vec::new();

@@ -245,6 +245,12 @@ impl<'a> Objective<'a> {
         self.layout.slices().collect()
     }
 
+    /// For each of the parameters whether it shifts outputs and scales none: biases, and the `beta` of
+    /// normalisations.
+    pub(crate) fn shifts(&self) -> Vec<bool> {
+        self.layout.shifts().collect()
+    }
+
     /// The parameters `w` at which the loss is looked at.
     pub fn weights(&self) -> Tensor<1> {
         self.weights.as_ref().unwrap_or(&self.own).clone()

@@ -17,4 +17,5 @@ pub use self::lanczos::Lanczos;
 pub use self::trace::{Trace, TraceEstimate};
 
 pub(super) use self::basis::{dot, norm};
+pub(super) use self::probes::Mean;
 pub(super) use self::recurrence::epsilon;

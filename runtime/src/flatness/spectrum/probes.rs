@@ -101,14 +101,20 @@ pub(super) fn products<O: Operator + ?Sized>(
 
 /// The mean of numbers and its standard error, as they come (Welford 1962).
 #[derive(Default)]
-pub(super) struct Mean {
+pub(in crate::flatness) struct Mean {
     count: usize,
-    pub(super) mean: f64,
+    pub(in crate::flatness) mean: f64,
     squares: f64,
 }
 
 impl Mean {
-    pub(super) fn add(&mut self, value: f64) {
+    pub(in crate::flatness) fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut mean = Mean::default();
+        values.for_each(|value| mean.add(value));
+        mean
+    }
+
+    pub(in crate::flatness) fn add(&mut self, value: f64) {
         self.count += 1;
         let before = value - self.mean;
         self.mean += before / self.count as f64;
@@ -116,7 +122,7 @@ impl Mean {
     }
 
     /// Infinite after a single number.
-    pub(super) fn standard_error(&self) -> f64 {
+    pub(in crate::flatness) fn standard_error(&self) -> f64 {
         match self.count {
             0 | 1 => f64::INFINITY,
             count => (self.squares / (count * (count - 1)) as f64).sqrt(),

@@ -121,7 +121,7 @@ impl FilterNormalisation {
 }
 
 /// How many filters a parameter has, and how many numbers lie from one to the next.
-fn filters(parameter: &ParameterSlice) -> (usize, usize) {
+pub(in crate::flatness) fn filters(parameter: &ParameterSlice) -> (usize, usize) {
     let shape = &parameter.shape;
     let columns = parameter.layer == "Linear" || parameter.layer.starts_with("ConvTranspose");
     let axis = usize::from(columns && shape.len() > 1);

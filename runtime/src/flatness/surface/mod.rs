@@ -16,6 +16,7 @@ use burn::tensor::Tensor;
 use super::{FlatnessError, Objective};
 
 pub use self::direction::FilterNormalisation;
+pub(super) use self::direction::filters;
 pub use self::line::{Profile, Slice};
 pub use self::plane::{Plane, Surface};
 pub use self::trajectory::Trajectory;
