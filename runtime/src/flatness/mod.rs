@@ -9,9 +9,11 @@ mod newton;
 mod objective;
 mod operator;
 mod random;
+mod report;
 mod sharpness;
 mod spectrum;
 mod surface;
+mod volume;
 mod watch;
 
 pub use self::error::FlatnessError;
@@ -21,6 +23,7 @@ pub use self::gradient_spread::{BatchSpread, GradientSpread, Spread};
 pub use self::newton::{CurvatureMatrix, Ending, Minimum, NewtonCg, NewtonIteration, newton_step};
 pub use self::objective::{Curvature, Objective, ParameterSlice};
 pub use self::operator::{Approximation, Matrix, Operator};
+pub use self::report::{Figure, Flatness, FlatnessOptions, Missing};
 pub use self::sharpness::{
     AsamSharpness, BallSharpness, GaussianEstimate, GaussianSharpness, Keskar, KeskarSharpness,
     Maximiser, Maximum, SamSharpness,
@@ -30,6 +33,7 @@ pub use self::spectrum::{
     Quadrature, SpectralDensity, Spectrum, Trace, TraceEstimate,
 };
 pub use self::surface::{FilterNormalisation, Plane, Profile, Slice, Surface, Trajectory};
+pub use self::volume::{BasinVolume, Volume};
 pub use self::watch::Watch;
 
 pub(crate) use self::operator::lengths;

@@ -1,0 +1,123 @@
+//! The table of all figures of flatness.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+#[path = "flatness/doubles.rs"]
+mod doubles;
+#[path = "flatness/matrices.rs"]
+mod matrices;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use doubles::{device, quadratic};
+use kiln::data::digits;
+use kiln::flatness::{
+    Approximation, AsamSharpness, Flatness, FlatnessOptions, GaussianSharpness, Keskar, Lanczos,
+    Objective, SamSharpness, Trace, Volume, Watch,
+};
+use kiln::prelude::*;
+use matrices::Known;
+
+fn options() -> FlatnessOptions {
+    FlatnessOptions::none()
+        .eigenvalues(Lanczos::new().top(1).bottom(1).tolerance(1e-8))
+        .trace(Trace::hutchinson())
+        .keskar(Keskar::new())
+        .keskar(Keskar::new().epsilon(5e-4).subspace(2))
+        .sam(SamSharpness::maximised())
+        .asam(AsamSharpness::one_step())
+        .gaussian(GaussianSharpness::new())
+        .volume(Volume::new().euclidean().directions(5))
+}
+
+#[test]
+fn the_figures_of_a_quadratic_are_its_closed_forms() {
+    let Some(device) = device() else { return };
+    let known = Known::new((1..=12).map(f64::from).collect());
+    let objective = quadratic(&device, &known.entries, &[1.0; 12], &[1.0; 12], 0.0);
+    let flatness = Flatness::measure(&objective, &options()).unwrap();
+    println!("{flatness}");
+    let value = |name: &str| flatness.get(name).unwrap().value;
+    assert!((value("lambda max") - 12.0).abs() < 1e-6);
+    assert!((value("lambda min") - 1.0).abs() < 1e-6);
+    assert!((value("condition number") - 12.0).abs() < 1e-5);
+    let trace = flatness.get("trace").unwrap();
+    assert!((trace.value - 78.0).abs() < 4.0 * trace.error.unwrap());
+    let sam = value("SAM, rho 0.05, maximised");
+    assert!((sam / (0.05 * 0.05 * 6.0) - 1.0).abs() < 1e-3);
+    assert_eq!((flatness.loss, flatness.gradient_norm), (0.0, 0.0));
+    assert_eq!((flatness.parameters, flatness.examples), (12, 1));
+    assert_eq!(flatness.approximations, [Approximation::Gradients]);
+    assert_eq!(flatness.missing, []);
+    assert!(flatness.figures.iter().all(|figure| figure.complete));
+
+    let json = serde_json::to_string(&flatness).unwrap();
+    let read: Flatness = serde_json::from_str(&json).unwrap();
+    assert_eq!(read.figures.len(), flatness.figures.len());
+    for (read, figure) in read.figures.iter().zip(&flatness.figures) {
+        // What reads JSON here may be off by the last bit.
+        assert!((read.value / figure.value - 1.0).abs() < 1e-14 || read.value == figure.value);
+        assert_eq!(read.definition, figure.definition);
+    }
+
+    let csv = flatness.to_csv();
+    let lines: Vec<&str> = csv.trim_end().split("\r\n").collect();
+    assert_eq!(lines.len(), 1 + flatness.figures.len());
+    assert_eq!(
+        lines[0],
+        "name,value,error,unit,complete,definition,settings"
+    );
+    assert!(lines[1].starts_with("\"lambda max\","), "{}", lines[1]);
+
+    let table = flatness.to_string();
+    assert!(
+        table.contains("Keskar, epsilon 0.0005, subspace 2"),
+        "{table}"
+    );
+    assert!(table.contains("not exact: products are central differences"));
+    assert_eq!(flatness, Flatness::measure(&objective, &options()).unwrap());
+}
+
+#[test]
+fn an_interruption_leaves_the_rest_missing() {
+    let Some(device) = device() else { return };
+    let known = Known::new((1..=12).map(f64::from).collect());
+    let objective = quadratic(&device, &known.entries, &[1.0; 12], &[1.0; 12], 0.0);
+    let stop = Watch::silent().stop_when(Arc::new(AtomicBool::new(true)));
+    let flatness = Flatness::measure(&objective.watched(stop), &options()).unwrap();
+    assert!(flatness.figures.is_empty());
+    assert_eq!(flatness.missing.len(), 8);
+    assert!(flatness.missing[0].reason.contains("interrupted"));
+}
+
+model! {
+    struct Net;
+    input image: [1, 8, 8];
+    let scores = image -> avg_pool2d(2) -> flatten -> linear(10);
+    output scores;
+    loss cross_entropy;
+}
+
+/// A softmax regression is convex: the Hessian has no negative eigenvalue, and as many zeros as
+/// there are ways to shift all scores alike.
+#[test]
+fn all_figures_of_a_network_are_there() {
+    let Some(device) = device() else { return };
+    let model = NetConfig::new().init(&device).unwrap();
+    let data = digits().unwrap();
+    let objective = Objective::new(&model, &data).unwrap();
+    let flatness = Flatness::measure(&objective, &FlatnessOptions::all()).unwrap();
+    println!("{flatness}");
+    assert_eq!(flatness.approximations, []);
+    // Zero is among the eigenvalues, within the error.
+    let condition = flatness.get("condition number");
+    assert!(condition.is_none_or(|condition| condition.error.is_none()));
+    assert_eq!(flatness.figures.len() + flatness.missing.len(), 14);
+    let value = |name: &str| flatness.get(name).unwrap().value;
+    assert!(value("lambda min").abs() < 1e-2 * value("lambda max"));
+    assert!(value("trace") > value("lambda max"));
+    assert!(value("Keskar, epsilon 0.001") > value("Keskar, epsilon 0.0005"));
+    let [one, most] = ["one step", "maximised"].map(|how| value(&format!("SAM, rho 0.05, {how}")));
+    assert!(most >= one && one > 0.0);
+}
