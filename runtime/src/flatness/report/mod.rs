@@ -51,7 +51,8 @@ pub struct Figure {
     pub definition: String,
     /// How it was measured.
     pub settings: String,
-    /// Whether the measurement came to its end: was not interrupted, and is as exact as was asked for.
+    /// Whether the measurement came to its end: was not interrupted, and is as exact as was asked
+    /// for.
     pub complete: bool,
 }
 

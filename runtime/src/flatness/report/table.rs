@@ -6,8 +6,8 @@ use super::{Flatness, Missing};
 use crate::flatness::Approximation;
 
 impl Flatness {
-    /// A table with a header, a line for each figure: name, value, error, unit, complete, definition and
-    /// settings. Lines end with CR LF (RFC 4180).
+    /// A table with a header, a line for each figure: name, value, error, unit, complete,
+    /// definition and settings. Lines end with CR LF (RFC 4180).
     pub fn to_csv(&self) -> String {
         let mut table = "name,value,error,unit,complete,definition,settings\r\n".to_owned();
         for figure in &self.figures {

@@ -23,11 +23,11 @@ pub struct BallSharpness {
 /// The sharpness that SAM descends on (Foret, Kleiner, Mobahi and Neyshabur 2021):
 /// `max L(w + e) - L(w)` over the ball `|e| <= ρ`, in units of the loss.
 ///
-/// In [one step](Self::one_step), `e = ρ g / |g|` with the gradient g, as in training; it is 0 where
-/// the gradient is, and below 0 where the step goes too far. Or
-/// [maximised](Self::maximised), by [projected gradient
-/// ascent](super::Maximiser::ProjectedAscent) of 20 steps unless said, which finds a local maximum
-/// and never less than the one step. At a minimum with the Hessian H it is about `ρ² λ_max(H) / 2`.
+/// In [one step](Self::one_step), `e = ρ g / |g|` with the gradient g, as in training; it is 0
+/// where the gradient is, and below 0 where the step goes too far. Or
+/// [maximised](Self::maximised), by [projected gradient ascent](super::Maximiser::ProjectedAscent)
+/// of 20 steps unless said, which finds a local maximum and never less than the one step. At a
+/// minimum with the Hessian H it is about `ρ² λ_max(H) / 2`.
 ///
 /// ```
 /// use kiln::data::digits;
@@ -62,8 +62,8 @@ pub struct SamSharpness {
 /// `max L(w + e) - L(w)` over `|T⁻¹ e| <= ρ` with `T = |w| + η`, in units of the loss.
 ///
 /// As in [training](crate::optim::Sharpness::Asam), T is 1 for biases, and for the shifts of
-/// normalisations. With an η of 0, it stays as it is where the weights of one layer are
-/// multiplied and those of the next divided by the same positive factor, as long as the network computes the
+/// normalisations. With an η of 0, it stays as it is where the weights of one layer are multiplied
+/// and those of the next divided by the same positive factor, as long as the network computes the
 /// same: between layers with a `relu` and no bias. The [Hessian](Objective::hessian) and
 /// [SAM's](SamSharpness) sharpness change.
 ///
@@ -133,8 +133,8 @@ impl SamSharpness {
     ///
     /// # Errors
     ///
-    /// A ρ that is not positive, no steps; an error of the data, or a loss or a gradient that is not
-    /// finite.
+    /// A ρ that is not positive, no steps; an error of the data, or a loss or a gradient that is
+    /// not finite.
     pub fn run(&self, objective: &Objective<'_>) -> Result<BallSharpness, FlatnessError> {
         self.within(objective, objective.weights().ones_like())
     }

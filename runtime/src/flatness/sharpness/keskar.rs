@@ -19,9 +19,9 @@ use crate::flatness::{FlatnessError, Objective, Random};
 /// asked for, of numbers from N(0, 1); `A⁺` is its pseudo-inverse.
 ///
 /// The largest loss is looked for by [projected gradient
-/// ascent](super::Maximiser::ProjectedAscent) from the centre, of ten steps unless said. The
-/// paper takes ten iterations of L-BFGS-B. Either finds a local maximum; the measure is a lower bound
-/// of what the equation says, and never below 0.
+/// ascent](super::Maximiser::ProjectedAscent) from the centre, of ten steps unless said. The paper
+/// takes ten iterations of L-BFGS-B. Either finds a local maximum; the measure is a lower bound of
+/// what the equation says, and never below 0.
 ///
 /// ```
 /// use kiln::data::digits;

@@ -31,9 +31,9 @@ use super::{FlatnessError, Objective, Random, filters};
 ///
 /// In many dimensions, `E[rⁿ]` is a mean that its largest term rules: the sample's longest radius
 /// decides, the mean is too small for any number of directions that can be had, and the error that
-/// the sample shows is too small as well. [`BasinVolume`] therefore says the share of the largest term, and the
-/// mean of log r, which few directions tell well, with its error. Compare networks of one architecture
-/// by that.
+/// the sample shows is too small as well. [`BasinVolume`] therefore says the share of the largest
+/// term, and the mean of log r, which few directions tell well, with its error. Compare networks
+/// of one architecture by that.
 ///
 /// ```
 /// use kiln::data::digits;
@@ -94,8 +94,8 @@ pub struct BasinVolume {
     pub mean_log_radius_error: f64,
     /// The radii, in units of length; where the cutoff was not reached, the largest radius.
     pub radii: Vec<f64>,
-    /// How many directions do not reach the cutoff up to the largest radius. The volume is that of the
-    /// basin inside the ball of that radius.
+    /// How many directions do not reach the cutoff up to the largest radius. The volume is that of
+    /// the basin inside the ball of that radius.
     pub unbounded: usize,
     /// The largest radius that was looked at.
     pub largest_radius: f64,
@@ -163,8 +163,8 @@ impl Volume {
         Volume { directions, ..self }
     }
 
-    /// How far a direction is followed: the root mean square of the steps of the weights, in units of
-    /// length; 1,000 by default.
+    /// How far a direction is followed: the root mean square of the steps of the weights, in units
+    /// of length; 1,000 by default.
     pub fn largest(self, largest: f64) -> Self {
         Volume { largest, ..self }
     }
@@ -180,7 +180,8 @@ impl Volume {
     }
 
     /// Estimates the volume. A radius is bracketed by doubling and halving, and then bisected; a
-    /// barrier that is narrower than a doubling may be passed over. A loss that is not finite is above the cutoff.
+    /// barrier that is narrower than a doubling may be passed over. A loss that is not finite is
+    /// above the cutoff.
     ///
     /// An interruption leaves what the directions until then say, marked so.
     ///
