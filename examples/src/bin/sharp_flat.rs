@@ -170,7 +170,11 @@ fn table(runs: &[serde_json::Value], out: &mut impl Write) -> Result<(), Box<dyn
         let spread = (squares / (count - 1.0)).sqrt();
         format!("{mean:>14.5} ± {spread:<11.5}")
     };
-    writeln!(out, "\n{:34} {:>28} {:>28}", "mean ± deviation", "batch 128", "batch 8192")?;
+    writeln!(
+        out,
+        "\n{:34} {:>28} {:>28}",
+        "mean ± deviation", "batch 128", "batch 8192"
+    )?;
     let mut line = |name: &str, read: &dyn Fn(&serde_json::Value) -> Option<f64>| {
         let [small, large] = BATCHES.map(|batch| of(batch, read));
         writeln!(out, "{name:34} {small:>28} {large:>28}")
@@ -178,7 +182,9 @@ fn table(runs: &[serde_json::Value], out: &mut impl Write) -> Result<(), Box<dyn
     for name in ["steps", "training_loss", "test_accuracy"] {
         line(name, &|run| run[name].as_f64())?;
     }
-    let named = runs.first().and_then(|run| run["flatness"]["figures"].as_array());
+    let named = runs
+        .first()
+        .and_then(|run| run["flatness"]["figures"].as_array());
     for figure in named.into_iter().flatten() {
         let name = figure["name"].as_str().unwrap_or_default();
         line(name, &|run| {
