@@ -29,9 +29,9 @@ pub(crate) mod cpu;
 
 mod api;
 
-pub(crate) use api::max_pool2d_tangent;
 pub use api::{
     add_relu, attention, avg_pool2d, batch_norm, batch_norm_relu, batch_norm_train,
     batch_norm_train_relu, conv_transpose2d, conv2d, conv2d_relu, cross_entropy, gelu,
     global_avg_pool, layer_norm, linear, max_pool2d, relu, softmax,
 };
+pub(crate) use api::{max_pool2d_tangent, relu_tangent};

@@ -79,10 +79,8 @@ impl<const D: usize> Dual<D> {
     /// `max(x, 0)`, which changes by 0 where it is 0.
     pub fn relu(self) -> Self {
         let value = kernel::relu(self.value);
-        let tangent = self.tangent.map(|tangent| {
-            let off = value.clone().inner().lower_equal_scalar(0.0);
-            tangent.mask_fill(Tensor::from_inner(off), 0.0)
-        });
+        let along = |tangent| kernel::relu_tangent(value.clone().detach(), tangent);
+        let tangent = self.tangent.map(along);
         Dual { value, tangent }
     }
 

@@ -347,6 +347,17 @@ pub fn relu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     activation::relu(input)
 }
 
+/// The derivative of [`relu`] along `tangent`, by its `output`: 0 where that is 0.
+pub(crate) fn relu_tangent<const D: usize>(output: Tensor<D>, tangent: Tensor<D>) -> Tensor<D> {
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    if on_host(&output) && on_host(&tangent) {
+        let (output, tangent) = (output.into_dispatch(), tangent.into_dispatch());
+        return Tensor::from_dispatch(Dispatch::clip_along(output, tangent));
+    }
+    let off = output.inner().lower_equal_scalar(0.0);
+    tangent.mask_fill(Tensor::from_inner(off), 0.0)
+}
+
 /// `max(x + y, 0)` for each number, in place of `x` where nothing else needs it; as at the end of a
 /// residual block.
 ///

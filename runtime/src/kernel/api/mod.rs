@@ -3,11 +3,11 @@
 mod images;
 mod sequences;
 
-pub(crate) use images::max_pool2d_tangent;
 pub use images::{
     add_relu, avg_pool2d, batch_norm, batch_norm_relu, batch_norm_train, batch_norm_train_relu,
     conv_transpose2d, conv2d, conv2d_relu, global_avg_pool, max_pool2d, relu,
 };
+pub(crate) use images::{max_pool2d_tangent, relu_tangent};
 pub use sequences::{attention, cross_entropy, gelu, layer_norm, linear, softmax};
 
 #[cfg(any(feature = "flex", feature = "ndarray"))]

@@ -104,6 +104,15 @@ pub fn add_relu_recorded<B: Host>(
     (output, step)
 }
 
+/// The tangent of a ReLU, 0 where its `output` is 0, and what its backward pass needs: the same.
+pub fn relu_along<B: Host>(
+    output: FloatTensor<B>,
+    tangent: FloatTensor<B>,
+) -> (FloatTensor<B>, Clipped<B>) {
+    let step = Clipped { output };
+    (step.clone().gradient(tangent), step)
+}
+
 impl<B: Host> Clipped<B> {
     fn gradient(self, output: FloatTensor<B>) -> FloatTensor<B> {
         B::update(output, |gradient| {

@@ -69,6 +69,8 @@ pub trait Images: Backend {
 
     fn clip(input: FloatTensor<Self>) -> FloatTensor<Self>;
 
+    fn clip_along(output: FloatTensor<Self>, tangent: FloatTensor<Self>) -> FloatTensor<Self>;
+
     fn clip_sum(input: FloatTensor<Self>, other: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
@@ -143,6 +145,13 @@ macro_rules! on_host {
 
             fn clip(input: FloatTensor<Self>) -> FloatTensor<Self> {
                 <Self as Host>::update(input, pointwise::relu)
+            }
+
+            fn clip_along(
+                output: FloatTensor<Self>,
+                tangent: FloatTensor<Self>,
+            ) -> FloatTensor<Self> {
+                pointwise::relu_along::<Self>(output, tangent).0
             }
 
             fn clip_sum(input: FloatTensor<Self>, other: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -274,6 +283,13 @@ impl<B: Host, C: CheckpointStrategy> Images for Autodiff<B, C> {
     fn clip(input: FloatTensor<Self>) -> FloatTensor<Self> {
         let (input, node) = input.into_parts();
         record::<B, C, _, 1>([node], || pointwise::relu_recorded::<B>(input))
+    }
+
+    fn clip_along(output: FloatTensor<Self>, tangent: FloatTensor<Self>) -> FloatTensor<Self> {
+        // Where it is off does not change: no gradient goes there.
+        let (output, _) = output.into_parts();
+        let (tangent, node) = tangent.into_parts();
+        record::<B, C, _, 1>([node], || pointwise::relu_along::<B>(output, tangent))
     }
 
     fn clip_sum(input: FloatTensor<Self>, other: FloatTensor<Self>) -> FloatTensor<Self> {
