@@ -81,7 +81,7 @@ pub fn recipe<'a>(declaration: &'a Declaration, report: &'a Report) -> Recipe<'a
         );
         report.error(head, message);
     }
-    if !order::lbfgs_stands_alone(&declaration.statements, report) {
+    if !order::stands_alone(&declaration.statements, report) {
         let later = stages.iter();
         let later = later.map(|(_, stage)| (FROM_A_MOMENT, stage));
         for (which, stage) in std::iter::once(("the first rule", &first)).chain(later) {

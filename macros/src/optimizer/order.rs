@@ -5,9 +5,9 @@ use quote::quote;
 
 use super::ir::{Rule, Target, Time};
 use super::parse::{self, Statement};
-use super::rules::{LBFGS, matches};
+use super::rules::{ALONE, matches};
 use crate::report::{Pos, Report};
-use crate::syntax::Head;
+use crate::syntax::{Call, Head};
 
 /// Where a rule stands, and its targets as written; `None` for a rule for all parameters.
 type Place<'a> = (Pos, Option<&'a [parse::Target]>);
@@ -85,37 +85,46 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Whether there is an `update lbfgs`, which needs no order of rules: what stands beside it is
-/// reported.
-pub fn lbfgs_stands_alone(statements: &[Statement], report: &Report) -> bool {
+/// Whether there is a rule that stands alone, as `lbfgs` does, and needs no order of rules: what stands
+/// beside it is reported.
+pub fn stands_alone(statements: &[Statement], report: &Report) -> bool {
     let mut updates = statements.iter().enumerate();
-    let lbfgs = updates.find_map(|(at, statement)| match statement {
-        Statement::Update { call, .. } if call.name == LBFGS.name => Some(at),
+    let of = |call: &Call| {
+        let mut names = ALONE.iter().map(|spec| spec.name);
+        names.find(|name| call.name == *name)
+    };
+    let alone = updates.find_map(|(at, statement)| match statement {
+        Statement::Update { call, .. } => Some((at, of(call)?)),
         _ => None,
     });
     for (at, statement) in statements.iter().enumerate() {
         let message = match statement {
-            Statement::Switch { call, .. } if call.name == LBFGS.name => {
-                "training cannot switch to `lbfgs`, which evaluates the loss several times a step; \
-                 declare it alone, as `update lbfgs();`"
-            }
-            Statement::Update {
-                targets: Some(_), ..
-            } if lbfgs == Some(at) => {
-                "`lbfgs` moves all parameters as one vector; leave out its `for`"
-            }
-            _ if lbfgs.is_some_and(|lbfgs| lbfgs != at) => {
-                "`lbfgs` evaluates the loss several times a step, and nothing stands beside it; leave \
-                 this out, or choose another update rule"
-            }
-            _ => continue,
+            Statement::Switch { call, .. } if let Some(name) = of(call) => format!(
+                "training cannot switch to `{name}`, which evaluates the loss several times a step; \
+                 declare it alone, as `update {name}();`"
+            ),
+            _ => match (alone, statement) {
+                (
+                    Some((place, name)),
+                    Statement::Update {
+                        targets: Some(_), ..
+                    },
+                ) if place == at => {
+                    format!("`{name}` moves all parameters as one vector; leave out its `for`")
+                }
+                (Some((place, name)), _) if place != at => format!(
+                    "`{name}` evaluates the loss several times a step, and nothing stands beside it; \
+                     leave this out, or choose another update rule"
+                ),
+                _ => continue,
+            },
         };
         let (Statement::Update { pos, .. }
         | Statement::Switch { pos, .. }
         | Statement::Other { pos, .. }) = statement;
         report.error(*pos, message);
     }
-    lbfgs.is_some()
+    alone.is_some()
 }
 
 impl Time<'_> {

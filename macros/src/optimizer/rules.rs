@@ -352,10 +352,31 @@ pub const LBFGS: Spec = Spec {
     positional: 0,
 };
 
+/// Truncated Newton with conjugate gradients, which evaluates the loss itself and stands alone.
+pub const NEWTON_CG: Spec = Spec {
+    name: "newton_cg",
+    variant: "NewtonCg",
+    params: &[
+        param("max_iter", Kind::Count(20)),
+        number("damping", Range::NonNegative, 1e-3),
+        param(
+            "curvature",
+            Kind::Word {
+                of: "CurvatureMatrix",
+                words: &[("hessian", "Hessian"), ("gauss_newton", "GaussNewton")],
+            },
+        ),
+    ],
+    positional: 0,
+};
+
+/// The rules that evaluate the loss several times a step: nothing stands beside them.
+pub const ALONE: &[&Spec] = &[&LBFGS, &NEWTON_CG];
+
 /// Every update rule. The defaults are PyTorch's where it has the rule, and the paper's elsewhere.
 pub const UPDATES: &[&Spec] = &[
     &SGD, &ADAM, &ADAMW, &ADAGRAD, &RMSPROP, &ADAFACTOR, &ADAN, &LAMB, &LION, &MUON, &LARS, &SIGN,
-    &STEEPEST, &LBFGS,
+    &STEEPEST, &LBFGS, &NEWTON_CG,
 ];
 
 /// All gradients together.

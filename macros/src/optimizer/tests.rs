@@ -122,11 +122,11 @@ fn unknown_words_are_met_with_the_nearest_known_one() {
         &["unknown update rule `sdg`; did you mean `sgd`?"],
     );
     assert_mistakes(
-        "update newton();",
+        "update shampoo();",
         &[
-            "unknown update rule `newton`; the update rules are: `sgd`, `adam`, `adamw`, `adagrad`, \
+            "unknown update rule `shampoo`; the update rules are: `sgd`, `adam`, `adamw`, `adagrad`, \
              `rmsprop`, `adafactor`, `adan`, `lamb`, `lion`, `muon`, `lars`, `sign`, `steepest`, \
-             `lbfgs`",
+             `lbfgs`, `newton_cg`",
         ],
     );
     assert_mistakes(
@@ -453,6 +453,28 @@ fn lbfgs_stands_alone() {
         &[
             "`line_search` is one of `none`, `strong_wolfe`, found `wolfe`",
             "`tolerance_grad` must be at least 0 and finite, found -1",
+        ],
+    );
+}
+
+#[test]
+fn newton_cg_stands_alone() {
+    assert_mistakes(
+        "update newton_cg(max_iter: 0, damping: -1, curvature: fisher) for bias; clip global_norm(1);",
+        &[
+            "`max_iter` must be a whole number of at least 1, found 0",
+            "`damping` must be at least 0 and finite, found -1",
+            "`curvature` is one of `hessian`, `gauss_newton`, found `fisher`",
+            "`newton_cg` moves all parameters as one vector; leave out its `for`",
+            "`newton_cg` evaluates the loss several times a step, and nothing stands beside it; leave \
+             this out, or choose another update rule",
+        ],
+    );
+    assert_mistakes(
+        "update sgd(); switch at 90 % to newton_cg();",
+        &[
+            "training cannot switch to `newton_cg`, which evaluates the loss several times a step; \
+           declare it alone, as `update newton_cg();`",
         ],
     );
 }

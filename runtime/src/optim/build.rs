@@ -248,6 +248,11 @@ impl Update {
                 let rule = SgdConfig::new().build();
                 add(to, AtRate { lr, rule })
             }
+            Update::NewtonCg { .. } => {
+                return Err(OptimizerError::NeedsProducts {
+                    statement: format!("update {self}"),
+                });
+            }
             Update::Lbfgs { .. } => {
                 return Err(OptimizerError::NeedsLoss {
                     statement: format!("update {self}"),

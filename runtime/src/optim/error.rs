@@ -145,6 +145,16 @@ pub enum OptimizerError {
         statement: String,
     },
 
+    /// A rule that takes products with the loss's curvature, where there are none.
+    #[error(
+        "`{statement}` takes products with the curvature of the loss, which a declared network has in a \
+         `Trainer`; a loop of your own has `kiln::flatness::NewtonCg`"
+    )]
+    NeedsProducts {
+        /// The rule.
+        statement: String,
+    },
+
     /// A [`Minimiser`](super::Minimiser) of a rule that takes one gradient a step.
     #[error(
         "`{statement}` takes one gradient a step; use `init(&model)` in place of `minimiser(&model)`"

@@ -65,7 +65,10 @@ impl Minimiser {
             tolerance_change,
         } = rule.update
         else {
-            return Err(OptimizerError::NeedsGradient { statement });
+            return Err(match rule.update {
+                Update::NewtonCg { .. } => OptimizerError::NeedsProducts { statement },
+                _ => OptimizerError::NeedsGradient { statement },
+            });
         };
         let parameters = target::parameters(model);
         target::refuse_tied(&parameters)?;

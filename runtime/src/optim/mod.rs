@@ -113,6 +113,7 @@ mod trust_ratios;
 mod update;
 mod updater;
 
+pub use crate::flatness::CurvatureMatrix;
 pub(crate) use clip::in_single;
 pub use clip::{clip_global_norm, global_norm};
 pub use error::OptimizerError;
@@ -175,7 +176,9 @@ pub trait Optimizer: Config + Clone + Send + Sync + 'static {
     /// [`OptimizerError::Tied`]).
     /// [`OptimizerError::NoHorizon`] where the declaration holds a time, in `switch at` or in
     /// `average swa`: [`over`](Self::over) is for these. [`OptimizerError::NeedsLoss`] for
-    /// `update lbfgs(..)`, which has a [`minimiser`](Self::minimiser).
+    /// `update lbfgs(..)`, which has a [`minimiser`](Self::minimiser), and
+    /// [`OptimizerError::NeedsProducts`] for `update newton_cg(..)`, which a
+    /// [`Trainer`](crate::train::Trainer) knows.
     fn init<M: Module>(&self, model: &M) -> Result<Updater, OptimizerError> {
         self.recipe().init(model)
     }

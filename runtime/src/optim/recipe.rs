@@ -7,6 +7,7 @@ use burn::optim::ModuleOptimizer;
 use serde::{Deserialize, Serialize};
 
 use super::average::Moments;
+use super::choice::Choice;
 use super::stage::Stage;
 use super::target::Target;
 use super::update::Update;
@@ -83,7 +84,7 @@ impl Recipe {
     ///
     /// The first thing that is wrong.
     pub fn check(&self) -> Result<(), OptimizerError> {
-        self.lbfgs_stands_alone()?;
+        self.stands_alone()?;
         for (_, rules) in self.stages() {
             check_rules(&rules)?;
         }
@@ -111,15 +112,18 @@ impl Recipe {
         Ok(())
     }
 
-    fn lbfgs_stands_alone(&self) -> Result<(), OptimizerError> {
-        let is_lbfgs = |rule: &Rule| matches!(rule.update, Update::Lbfgs { .. });
+    fn stands_alone(&self) -> Result<(), OptimizerError> {
+        let alone = |rule: &Rule| {
+            let name = rule.update.spec().name;
+            shared::ALONE.iter().any(|spec| spec.name == name)
+        };
         let rules = self.rules.iter();
-        let rules = rules.map(|rule| (is_lbfgs(rule), rule.to_string()));
+        let rules = rules.map(|rule| (alone(rule), rule.to_string()));
         let switches = self.switches.iter();
-        let switches = switches.map(|switch| (is_lbfgs(&switch.rule), switch.to_string()));
+        let switches = switches.map(|switch| (alone(&switch.rule), switch.to_string()));
         let beside = self.beside().map(|statement| (false, statement));
         let mut statements: Vec<(bool, String)> = rules.chain(switches).chain(beside).collect();
-        let Some(at) = statements.iter().position(|(lbfgs, _)| *lbfgs) else {
+        let Some(at) = statements.iter().position(|(alone, _)| *alone) else {
             return Ok(());
         };
         let (_, statement) = statements.remove(at);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::choice::{Value, choices};
+use crate::flatness::CurvatureMatrix;
 
 choices! {
     /// An update rule. `g` is the gradient of a parameter `w`, `γ` the learning rate.
@@ -249,6 +250,24 @@ choices! {
             /// At least 0; a step ends where neither a weight nor the loss changes by more.
             tolerance_change: f64,
         }
+        /// Truncated Newton with conjugate gradients, an iteration of
+        /// [`flatness::NewtonCg`](crate::flatness::NewtonCg) a step: `w ← w + tp`, where
+        /// `(B + λI)p = -∇L(w)` is solved by up to `max_iter` iterations of conjugate gradients on
+        /// exact products with `B`, and `t` is the first of `γ`, `γ/2`, `γ/4`, .. that brings the loss
+        /// down enough. All parameters are one vector.
+        ///
+        /// What it minimises is the loss of the step's batch as in training, with the batch's
+        /// statistics in `batch_norm`, but without dropout. Only a [`Trainer`](crate::train::Trainer)
+        /// takes its steps.
+        #[serde(rename = "newton_cg")]
+        NewtonCg = NEWTON_CG {
+            /// At least 1; the most products of a step.
+            max_iter: usize,
+            /// At least 0; the first `λ`, which then follows how well the loss was foretold.
+            damping: f64,
+            /// The matrix `B`.
+            curvature: CurvatureMatrix,
+        }
     }
 }
 
@@ -293,6 +312,15 @@ impl From<Norm> for Value {
             Norm::L1 => "l1",
             Norm::L2 => "l2",
             Norm::Linf => "linf",
+        })
+    }
+}
+
+impl From<CurvatureMatrix> for Value {
+    fn from(curvature: CurvatureMatrix) -> Self {
+        Value::Word(match curvature {
+            CurvatureMatrix::Hessian => "hessian",
+            CurvatureMatrix::GaussNewton => "gauss_newton",
         })
     }
 }

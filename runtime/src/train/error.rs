@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::Trained;
 use crate::data::DataError;
+use crate::flatness::FlatnessError;
 use crate::model::MismatchError;
 use crate::optim::OptimizerError;
 use crate::schedule::ScheduleError;
@@ -86,6 +87,9 @@ pub enum TrainError {
         /// What to add, or to watch instead.
         fix: &'static str,
     },
+    /// A step of `update newton_cg(..)` whose gradient or products are not finite.
+    #[error(transparent)]
+    Curvature(#[from] FlatnessError),
     /// An optimizer that does not fit the model.
     #[error(transparent)]
     Optimizer(#[from] OptimizerError),

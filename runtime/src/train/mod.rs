@@ -5,6 +5,7 @@ mod batch_norm;
 mod error;
 mod evaluate;
 mod measure;
+mod newton;
 mod observe;
 mod parameters;
 mod progress;
@@ -28,6 +29,7 @@ pub use error::{TrainError, TrainFailure};
 pub use evaluate::{Evaluation, evaluate};
 pub use measure::{Every, Measurement};
 use measure::{Figure, measured};
+use newton::Newton;
 use parameters::{is_trainable, non_finite_parameter};
 use progress::Progress;
 use step::{Feed, Losses, Stepper};
@@ -49,7 +51,7 @@ use step::{Feed, Losses, Stepper};
 /// training set makes that one function from step to step too.
 ///
 /// The loss of a step is that of its first pass, before its update. So are the running statistics
-/// of `batch_norm`: a later pass moves none.
+/// of `batch_norm`: a later pass moves none. `update newton_cg` does likewise, and without dropout.
 ///
 /// The order of the examples is a pure function of the seed and the epoch, and the random numbers
 /// of a step, dropout's for one, are drawn from (seed, step): on a CPU device two runs of one
@@ -395,6 +397,10 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                                 }
                                 updater.step(lr, model, pass.gradient)
                             }
+                            Stepper::Newton(newton) => match newton.step(lr, &model, pass) {
+                                Ok(model) => model,
+                                Err(error) => return Err(log.stopped(error, sound)),
+                            },
                             Stepper::Minimiser(minimiser) => {
                                 match feed.minimise(minimiser, lr, model, pass, seed) {
                                     Ok(model) => model,
@@ -527,6 +533,10 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         let stepper = match self.optimizer.over(&self.model, &horizon) {
             Err(OptimizerError::NeedsLoss { .. }) => {
                 Stepper::Minimiser(self.optimizer.minimiser(&self.model)?)
+            }
+            Err(error @ OptimizerError::NeedsProducts { .. }) => {
+                let newton = Newton::new(&self.optimizer.recipe());
+                Stepper::Newton(newton.ok_or(error)?)
             }
             updater => Stepper::Updater(updater?),
         };

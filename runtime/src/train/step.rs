@@ -3,6 +3,7 @@
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
 
+use super::newton::Newton;
 use super::{TrainError, ended};
 use crate::data::Batches;
 use crate::device;
@@ -14,6 +15,7 @@ use crate::optim::{Minimiser, Updater};
 pub(super) enum Stepper {
     Updater(Updater),
     Minimiser(Minimiser),
+    Newton(Newton),
 }
 
 /// What the passes of a step give.
@@ -25,7 +27,7 @@ pub(super) struct Pass<M: Model> {
     /// once that of the first piece at fault, else the last.
     input: M::Input,
     /// The batches, where the loss is to be evaluated again.
-    batches: Vec<Batch<M>>,
+    pub batches: Vec<Batch<M>>,
 }
 
 /// Where a step takes its batches from, and how.
@@ -62,7 +64,7 @@ impl Feed<'_> {
         let first = self.evaluate(model, &batches, seed)?;
         let worse = match stepper {
             Stepper::Updater(updater) => updater.ascend(model, &first.gradient),
-            Stepper::Minimiser(_) => None,
+            Stepper::Minimiser(_) | Stepper::Newton(_) => None,
         };
         let Some(worse) = worse else {
             return Ok(Pass { batches, ..first });

@@ -39,7 +39,7 @@ pub enum CurvatureMatrix {
 ///
 /// With a damping, `λ` follows how well the quadratic model foretells the loss, as in
 /// Levenberg's and Marquardt's method: times 2/3 where the loss fell by more than 3/4 of what was
-/// foretold for `t` = 1, times 3/2 where by less than 1/4 (Martens 2010, section 4.1).
+/// foretold, times 3/2 where by less than 1/4 or where `t` was halved (Martens 2010, section 4.1).
 ///
 /// It ends where the gradient vanishes, which is a saddle too, if it began on one:
 /// [`Spectrum::critical_point`](super::Spectrum::critical_point) tells.
@@ -205,36 +205,12 @@ impl NewtonCg {
             if !history.is_empty() && !task.step() {
                 break Ending::Interrupted;
             }
-            let matrix = match self.curvature {
-                CurvatureMatrix::Hessian => here.hessian(),
-                CurvatureMatrix::GaussNewton => here.gauss_newton(),
-            };
-            let within = gradient_norm * gradient_norm.sqrt().min(0.5);
-            let solution = solve(&matrix, &gradient, damping, within, self.products)?;
-            approximations = matrix.approximations();
-            let Some((step, next)) = armijo(&here, loss, &gradient, &solution)? else {
+            let Some(next) = self.iterate(&here, (loss, &gradient), damping, 1.0)? else {
                 break Ending::Stalled;
             };
-            history.push(NewtonIteration {
-                loss,
-                gradient_norm,
-                damping,
-                products: solution.products,
-                negative_curvature: solution.negative_curvature,
-                step,
-            });
-            let foretold = -(solution.slope + 0.5 * solution.curvature);
-            here = next;
-            let before = loss;
+            history.push(next.iteration);
+            (here, damping, approximations) = (next.objective, next.damping, next.approximations);
             (loss, gradient) = here.loss_and_gradient()?;
-            if damping > 0.0 {
-                let ratio = (before - loss) / foretold;
-                damping = match step {
-                    1.0 if ratio > 0.75 => (damping / 1.5).max(LEAST_DAMPING),
-                    1.0 if ratio >= 0.25 => damping,
-                    _ => damping * 1.5,
-                };
-            }
         };
         Ok(Minimum {
             weights: here.weights(),
@@ -245,6 +221,46 @@ impl NewtonCg {
             reason,
             approximations,
         })
+    }
+
+    /// An iteration, whose line search begins at `first`; nothing where no step brings the loss down.
+    pub(crate) fn iterate<'a>(
+        &self,
+        here: &Objective<'a>,
+        (loss, gradient): (f64, &Tensor<1>),
+        damping: f64,
+        first: f64,
+    ) -> Result<Option<Iterated<'a>>, FlatnessError> {
+        let matrix = match self.curvature {
+            CurvatureMatrix::Hessian => here.hessian(),
+            CurvatureMatrix::GaussNewton => here.gauss_newton(),
+        };
+        let gradient_norm = norm(gradient);
+        let within = gradient_norm * gradient_norm.sqrt().min(0.5);
+        let solution = solve(&matrix, gradient, damping, within, self.products)?;
+        let Some((step, found, objective)) = armijo(here, loss, gradient, &solution, first)? else {
+            return Ok(None);
+        };
+        let foretold = -step * (solution.slope + 0.5 * step * solution.curvature);
+        let ratio = (loss - found) / foretold;
+        Ok(Some(Iterated {
+            objective,
+            damping: match damping > 0.0 {
+                false => 0.0,
+                true if step < first || ratio < 0.25 => damping * 1.5,
+                true if ratio > 0.75 => (damping / 1.5).max(LEAST_DAMPING),
+                true => damping,
+            },
+            iteration: NewtonIteration {
+                loss,
+                gradient_norm,
+                damping,
+                products: solution.products,
+                negative_curvature: solution.negative_curvature,
+                step,
+            },
+            approximations: matrix.approximations(),
+        }))
     }
 
     fn check(&self) -> Result<(), FlatnessError> {
@@ -263,22 +279,32 @@ impl NewtonCg {
     }
 }
 
-/// How far to go along a direction, and the loss as a function from there; nothing where no step
-/// brings it down.
+/// What an iteration came to.
+pub(crate) struct Iterated<'a> {
+    pub objective: Objective<'a>,
+    /// That of the next iteration.
+    pub damping: f64,
+    iteration: NewtonIteration,
+    approximations: Vec<Approximation>,
+}
+
+/// How far to go along a direction, from `first` on, with the loss there, as a number and as a
+/// function; nothing where no step brings it down.
 fn armijo<'a>(
     here: &Objective<'a>,
     loss: f64,
     gradient: &Tensor<1>,
     along: &Solution,
-) -> Result<Option<(f64, Objective<'a>)>, FlatnessError> {
+    first: f64,
+) -> Result<Option<(f64, f64, Objective<'a>)>, FlatnessError> {
     let rounding = 4.0 * epsilon(gradient) * loss.abs();
     let weights = here.weights();
-    let mut step = 1.0;
+    let mut step = first;
     for _ in 0..HALVINGS {
         let there = here.at(weights.clone() + along.direction.clone() * step)?;
         match there.loss() {
             Ok(found) if found <= loss + DECREASE * step * along.slope + rounding => {
-                return Ok(Some((step, there)));
+                return Ok(Some((step, found, there)));
             }
             Ok(_) | Err(FlatnessError::NonFinite { .. }) => step *= 0.5,
             Err(error) => return Err(error),

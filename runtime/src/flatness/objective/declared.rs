@@ -16,10 +16,17 @@ use crate::tangent::{Dual, Lift, Pass, Values};
 pub(super) struct Declared<'a, M: Model> {
     /// In inference, but on a device that differentiates.
     pub model: M,
-    pub source: &'a dyn Source,
+    pub feed: Feed<'a, M>,
     pub device: Device,
     /// The only piece, if there is one.
     pub kept: RefCell<Option<Batch<M>>>,
+}
+
+/// Where its batches come from.
+pub(super) enum Feed<'a, M: Model> {
+    Source(&'a dyn Source),
+    /// Batches of one size, which stand for an example each.
+    Batches(Vec<Batch<M>>),
 }
 
 struct Here<'a, M: Model> {
@@ -32,12 +39,17 @@ struct Here<'a, M: Model> {
 
 impl<M: Model> Problem for Declared<'_, M> {
     fn examples(&self) -> usize {
-        self.source.len()
+        match &self.feed {
+            Feed::Source(source) => source.len(),
+            Feed::Batches(batches) => batches.len(),
+        }
     }
 
     fn decisions(&self) -> usize {
-        let targets = self.source.targets();
-        targets.iter().map(Target::decisions).sum()
+        match &self.feed {
+            Feed::Source(source) => source.targets().iter().map(Target::decisions).sum(),
+            Feed::Batches(_) => 0,
+        }
     }
 
     fn place<'a>(
@@ -58,11 +70,15 @@ impl<M: Model> Problem for Declared<'_, M> {
 
 impl<M: Model> Declared<'_, M> {
     fn batch(&self, piece: &Piece) -> Result<Batch<M>, FlatnessError> {
+        let source = match &self.feed {
+            Feed::Source(source) => *source,
+            Feed::Batches(batches) => return Ok(batches[piece.number].clone()),
+        };
         let whole = piece.examples.iter().copied().eq(0..self.examples());
         if whole && let Some(batch) = &*self.kept.borrow() {
             return Ok(batch.clone());
         }
-        let batch = Batch::upload(checked(self.source, &piece.examples)?, &self.device)?;
+        let batch = Batch::upload(checked(source, &piece.examples)?, &self.device)?;
         if whole {
             *self.kept.borrow_mut() = Some(batch.clone());
         }

@@ -12,13 +12,13 @@ use std::rc::Rc;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use self::declared::Declared;
+use self::declared::{Declared, Feed};
 use self::layout::Layout;
 use self::plain::Plain;
 use self::problem::{Kind, Piece, Place, Problem};
 use super::{Approximation, FlatnessError, Operator, Watch, lengths};
 use crate::data::Source;
-use crate::model::{Model, ModelConfig};
+use crate::model::{Batch, Model, ModelConfig};
 
 pub use self::layout::ParameterSlice;
 
@@ -75,13 +75,26 @@ impl<'a> Objective<'a> {
     /// A data set that does not fit the model or is empty, or a model without parameters.
     pub fn new<M: Model + 'a>(model: &M, source: &'a dyn Source) -> Result<Self, FlatnessError> {
         model.config().check(&source)?;
+        Objective::declared(model, Feed::Source(source))
+    }
+
+    /// The mean loss of batches of one size, with the batches' statistics, as in a training step.
+    pub(crate) fn of_step<M: Model>(
+        model: &M,
+        batches: Vec<Batch<M>>,
+    ) -> Result<Self, FlatnessError> {
+        let objective = Objective::declared(model, Feed::Batches(batches))?;
+        objective.with_batch_statistics().batch(1)
+    }
+
+    fn declared<M: Model>(model: &M, feed: Feed<'a, M>) -> Result<Self, FlatnessError> {
         let model = still(model);
         let layout = Layout::of(&model)?;
         let device = layout.device.clone().autodiff();
         let own = layout.weights(&model);
         let problem = Declared {
             model: model.freeze(),
-            source,
+            feed,
             device,
             kept: RefCell::default(),
         };
