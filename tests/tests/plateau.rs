@@ -29,7 +29,7 @@ schedule! {
     warmup(1 epoch, from: 1.0) -> plateau(factor: 0.5, patience: 0 epochs, on: accuracy);
 }
 
-fn trainer<S: Schedule>(schedule: S) -> Trainer<'static, kiln_models::Mlp, Sgd, S> {
+fn trainer<'a, S: Schedule>(schedule: S) -> Trainer<'a, kiln_models::Mlp, Sgd, S> {
     let config = MlpConfig::new()
         .with_size(8)
         .with_hidden_1(16)
