@@ -45,6 +45,7 @@ mod functions;
 mod rules;
 mod values;
 
+use std::any::Any;
 use std::collections::BTreeSet;
 
 use crate::layer::Layer;
@@ -124,19 +125,29 @@ impl Pass {
     }
 }
 
-/// Runs a layer of the user's own.
+/// Runs a layer of the user's own. What goes in and comes out are its own types: rustc has seen to it in
+/// `forward`, and is not to say so twice.
 #[doc(hidden)]
-pub fn run_own<L: Layer>(
+pub fn run_own<L: Layer, I: 'static, O: 'static>(
     layer: &L,
     direction: Option<&L>,
     path: &str,
-    input: <L::Input as Lift>::Dual,
+    input: I,
     pass: &mut Pass,
-) -> <L::Output as Lift>::Dual {
+) -> O {
+    let input = same::<I, <L::Input as Lift>::Dual>(input);
     pass.path.model(path);
     let output = layer.forward_dual(direction, input, pass);
     pass.path.exit();
-    output
+    same(output)
+}
+
+fn same<A: 'static, B: 'static>(value: A) -> B {
+    let value: Box<dyn Any> = Box::new(value);
+    match value.downcast() {
+        Ok(value) => *value,
+        Err(_) => unreachable!("`forward` would not have compiled"),
+    }
 }
 
 /// Runs `value` through the blocks, the first of which is number `written`.

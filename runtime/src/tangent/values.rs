@@ -7,7 +7,7 @@ use super::{Dual, sum};
 /// Tensors that can carry a derivative: themselves, or several in a tuple. Integers carry none.
 pub trait Lift: Clone + Send + 'static {
     /// With the derivatives: a [`Dual`] for a tensor, the tensor itself for integers.
-    type Dual: Clone;
+    type Dual: Clone + 'static;
 
     /// Values that do not change along the direction.
     fn lift(self) -> Self::Dual;
@@ -218,3 +218,7 @@ tuple!(A 0, B 1, C 2, E 3, F 4);
 tuple!(A 0, B 1, C 2, E 3, F 4, G 5);
 tuple!(A 0, B 1, C 2, E 3, F 4, G 5, H 6);
 tuple!(A 0, B 1, C 2, E 3, F 4, G 5, H 6, I 7);
+tuple!(A 0, B 1, C 2, E 3, F 4, G 5, H 6, I 7, J 8);
+tuple!(A 0, B 1, C 2, E 3, F 4, G 5, H 6, I 7, J 8, K 9);
+tuple!(A 0, B 1, C 2, E 3, F 4, G 5, H 6, I 7, J 8, K 9, L 10);
+tuple!(A 0, B 1, C 2, E 3, F 4, G 5, H 6, I 7, J 8, K 9, L 10, M 11);

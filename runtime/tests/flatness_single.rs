@@ -1,0 +1,178 @@
+//! Closed forms in single precision, on every device: the products through the kernels of each.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+use kiln::burn;
+use kiln::burn::module::Param;
+use kiln::burn::tensor::TensorData;
+use kiln::data::Table;
+use kiln::flatness::{Lanczos, Objective, Operator, SamSharpness, Slice, Trace};
+use kiln::prelude::*;
+
+const EXAMPLES: usize = 23;
+const FEATURES: usize = 5;
+const OUTPUTS: usize = 3;
+
+model! {
+    struct Regression { features: usize = 5, outputs: usize = 3 }
+    input x: [features];
+    let y = x -> linear(outputs, bias: false);
+    output y;
+    loss mse;
+}
+
+model! {
+    struct Softmax { features: usize = 5, outputs: usize = 3 }
+    input x: [features];
+    let y = x -> linear(outputs, bias: false);
+    output y;
+    loss cross_entropy;
+}
+
+/// Numbers in (-1, 1) from a linear congruential generator with the constants of Knuth's MMIX.
+fn numbers(seed: u64, count: usize) -> Vec<f32> {
+    let mut state = seed;
+    let next = |_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 40) as f32) / (1u32 << 23) as f32 - 1.0
+    };
+    (0..count).map(next).collect()
+}
+
+fn read(vector: &Tensor<1>) -> Vec<f64> {
+    vector.to_data().iter::<f64>().collect()
+}
+
+fn vector(seed: u64, size: usize, device: &Device) -> Tensor<1> {
+    Tensor::from_data(TensorData::new(numbers(seed, size), [size]), device)
+}
+
+fn close(found: &[f64], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        let off = (found - expected).abs() / (1.0 + expected.abs());
+        assert!(off < 1e-4, "{found} is not {expected}");
+    }
+}
+
+/// `(2/(N K)) Xᵀ X` for each output.
+#[test]
+fn linear_regression() {
+    let device = default_device().unwrap();
+    let model = RegressionConfig::new().init(&device).unwrap();
+    let x = numbers(1, EXAMPLES * FEATURES);
+    let y = numbers(2, EXAMPLES * OUTPUTS);
+    let data = Table::values(x.clone(), &[FEATURES], y, &[OUTPUTS]).unwrap();
+    let objective = Objective::new(&model, &data).unwrap().batch(10).unwrap();
+    let v = vector(3, FEATURES * OUTPUTS, &device);
+    let known = read(&v);
+    let mut expected = vec![0.0; FEATURES * OUTPUTS];
+    for x in x.chunks(FEATURES) {
+        for k in 0..OUTPUTS {
+            let along = x.iter().enumerate();
+            let along: f64 = along
+                .map(|(j, x)| f64::from(*x) * known[j * OUTPUTS + k])
+                .sum();
+            for (i, x) in x.iter().enumerate() {
+                expected[i * OUTPUTS + k] +=
+                    2.0 / (EXAMPLES * OUTPUTS) as f64 * f64::from(*x) * along;
+            }
+        }
+    }
+    close(&read(&objective.hessian().product(&v).unwrap()), &expected);
+    close(
+        &read(&objective.gauss_newton().product(&v).unwrap()),
+        &expected,
+    );
+    assert!(objective.hessian().approximations().is_empty());
+}
+
+/// `(1/N) Σ (diag(p) - p pᵀ) ⊗ x xᵀ`, and of the Fisher matrix `(1/N) Σ (p - q)(p - q)ᵀ ⊗ x xᵀ`.
+#[test]
+fn softmax_regression() {
+    let device = default_device().unwrap();
+    let model = SoftmaxConfig::new().init(&device).unwrap();
+    let x = numbers(4, EXAMPLES * FEATURES);
+    let labels: Vec<usize> = (0..EXAMPLES).map(|i| i % OUTPUTS).collect();
+    let data = Table::classes(x.clone(), &[FEATURES], labels.clone(), OUTPUTS).unwrap();
+    let objective = Objective::new(&model, &data).unwrap().batch(10).unwrap();
+    let size = FEATURES * OUTPUTS;
+    let (w, v) = (read(&objective.weights()), vector(5, size, &device));
+    let known = read(&v);
+    let (mut hessian, mut fisher) = (vec![0.0; size], vec![0.0; size]);
+    for (x, label) in x.chunks(FEATURES).zip(labels) {
+        let at = |w: &[f64], k| {
+            let x = x.iter().enumerate();
+            x.map(|(j, x)| f64::from(*x) * w[j * OUTPUTS + k])
+                .sum::<f64>()
+        };
+        let scores: Vec<f64> = (0..OUTPUTS).map(|k| at(&w, k).exp()).collect();
+        let sum: f64 = scores.iter().sum();
+        let p: Vec<f64> = scores.iter().map(|score| score / sum).collect();
+        let dz: Vec<f64> = (0..OUTPUTS).map(|k| at(&known, k)).collect();
+        let mean: f64 = p.iter().zip(&dz).map(|(p, dz)| p * dz).sum();
+        let slope = mean - dz[label];
+        for (i, x) in x.iter().enumerate() {
+            for k in 0..OUTPUTS {
+                let share = f64::from(*x) / EXAMPLES as f64;
+                let wrong = p[k] - f64::from(u8::from(k == label));
+                hessian[i * OUTPUTS + k] += p[k] * (dz[k] - mean) * share;
+                fisher[i * OUTPUTS + k] += wrong * slope * share;
+            }
+        }
+    }
+    close(&read(&objective.hessian().product(&v).unwrap()), &hessian);
+    close(
+        &read(&objective.gauss_newton().product(&v).unwrap()),
+        &hessian,
+    );
+    close(&read(&objective.fisher().product(&v).unwrap()), &fisher);
+}
+
+#[derive(Module, Debug)]
+struct Point {
+    weight: Param<Tensor<1>>,
+}
+
+/// `Σ λ_i w_i² / 2` at 0, whose Hessian has the eigenvalues `λ`: the differences of a plain module.
+#[test]
+fn a_quadratic() {
+    let device = default_device().unwrap();
+    let lambda = [4.0f32, 3.0, 1.0, 0.5, 0.25, 0.125];
+    let scale = Tensor::<1>::from_floats(lambda, &device.clone().autodiff());
+    let point = Point {
+        weight: Param::from_tensor(Tensor::zeros([6], &device)),
+    };
+    let objective = Objective::plain(&point, vec![((), 1)], move |point: &Point, ()| {
+        let weight = point.weight.val();
+        (weight.square() * scale.clone()).sum() * 0.5
+    });
+    let objective = objective.unwrap();
+    let hessian = objective.hessian();
+    let spectrum = Lanczos::new()
+        .top(1)
+        .bottom(1)
+        .seed(1)
+        .run(&hessian)
+        .unwrap();
+    close(
+        &[spectrum.top[0].value, spectrum.bottom[0].value],
+        &[4.0, 0.125],
+    );
+    // A diagonal matrix, of which every vector of signs tells the trace.
+    let trace = Trace::hutchinson().seed(2).run(&hessian).unwrap();
+    close(&[trace.trace], &[8.875]);
+    let sam = SamSharpness::maximised()
+        .rho(0.5)
+        .seed(3)
+        .run(&objective)
+        .unwrap();
+    let expected = 0.5 * 4.0 * 0.25;
+    assert!((sam.sharpness - expected).abs() < 1e-2, "{}", sam.sharpness);
+    let along = Tensor::<1>::from_floats([1.0, 0.0, 0.0, 0.0, 0.0, 0.0], &device);
+    let profile = Slice::new().points(5).run(&objective, &along).unwrap();
+    let found: Vec<f64> = profile.losses.iter().map(|loss| loss.unwrap()).collect();
+    close(&found, &[2.0, 0.5, 0.0, 0.5, 2.0]);
+}
