@@ -403,3 +403,59 @@ fn a_frozen_layer_is_no_part_of_it_and_the_model_stays_as_it_is() {
     assert_eq!(running, numbers(&model.norm.running_mean.value()));
     assert_eq!(before, model.to_string());
 }
+
+/// The products of a network with a frozen layer are blocks of those of the whole one.
+#[test]
+fn what_is_frozen_does_not_change_along_a_direction() {
+    let Some(device) = device() else { return };
+    let (whole, data) = (DeepConfig::new().init(&device).unwrap(), classification());
+    let mut frozen = whole.clone();
+    frozen.first = frozen.first.no_grad();
+    let running = numbers(&whole.norm.running_var.value());
+    let [all, part] = [&whole, &frozen].map(|model| Objective::new(model, &data).unwrap());
+    let start = all.size() - part.size();
+    let v = vector(&device, 11, part.size());
+    let padded = Tensor::cat(vec![Tensor::zeros([start], &device), v.clone()], 0);
+    let blocks = [
+        (all.hessian(), part.hessian()),
+        (all.gauss_newton(), part.gauss_newton()),
+        (all.fisher(), part.fisher()),
+    ];
+    for (all, part) in blocks {
+        let expected = numbers(&all.product(&padded).unwrap());
+        let found = numbers(&part.product(&v).unwrap());
+        assert!(off(&found, &expected[start..]) < 1e-12);
+        let nothing = numbers(&part.product(&v.zeros_like()).unwrap());
+        assert!(nothing.iter().all(|number| *number == 0.0));
+    }
+    assert_eq!(numbers(&whole.norm.running_var.value()), running);
+    assert_eq!(numbers(&frozen.norm.running_var.value()), running);
+}
+
+model! {
+    struct Absolute { features: usize = 5, outputs: usize = 3 }
+    input x: [features];
+    let y = x -> linear(outputs);
+    output y;
+    loss l1;
+}
+
+/// A loss that is linear in its outputs, of outputs that are linear in the parameters.
+#[test]
+fn what_does_not_curve_has_products_of_zero() {
+    let Some(device) = device() else { return };
+    let model = AbsoluteConfig::new().init(&device).unwrap();
+    let data = regression();
+    let objective = Objective::new(&model, &data).unwrap();
+    let v = vector(&device, 12, objective.size());
+    for operator in [objective.hessian(), objective.gauss_newton()] {
+        let product = numbers(&operator.product(&v).unwrap());
+        assert_eq!(product, vec![0.0; objective.size()]);
+    }
+    assert!(objective.fisher().product(&v).is_ok());
+    let constant = Objective::plain(&model, vec![((), 1)], |_: &Absolute, ()| {
+        Tensor::zeros([1], &default_device().unwrap().autodiff())
+    });
+    let gradient = constant.unwrap().gradient().unwrap();
+    assert_eq!(numbers(&gradient), vec![0.0; objective.size()]);
+}

@@ -120,6 +120,10 @@ impl<M: Model> Here<'_, M> {
             Kind::Fisher => (value, true),
             _ => (tangent?, false),
         };
+        // The slope of a loss that is linear in the outputs does not depend on them.
+        if !slope.is_tracked() {
+            return None;
+        }
         let gradients = slope.backward();
         // The mean over `n` examples has an n-th of an example's gradient, twice over.
         let weights = match weigh {
@@ -155,8 +159,7 @@ where
 
     fn gradient(&self, piece: &Piece) -> Result<[Tensor<1>; 2], FlatnessError> {
         let loss = self.mean_loss(self.problem.batch(piece)?);
-        let gradients = loss.backward();
-        let gradient = self.layout.gradients(&self.model, &gradients);
+        let gradient = self.layout.gradient(&self.model, &loss);
         Ok([loss.inner(), gradient])
     }
 
@@ -168,9 +171,9 @@ where
     ) -> Result<Vec<Tensor<1>>, FlatnessError> {
         let batch = self.problem.batch(piece)?;
         let products = vectors.iter().map(|vector| {
-            let direction = self.layout.direction(self.model.clone(), vector);
+            let direction = self.layout.direction(&self.model, vector);
             match self.product(kind, batch.clone(), &direction) {
-                Some(slope) => self.layout.gradients(&self.model, &slope.backward()),
+                Some(slope) => self.layout.gradient(&self.model, &slope),
                 // A loss that does not change along the direction.
                 None => vector.zeros_like().inner(),
             }

@@ -144,9 +144,12 @@ impl Layout {
         self.collect(model, None)
     }
 
-    /// The gradients as one vector, with zeros where there is none.
-    pub fn gradients<M: Module>(&self, model: &M, gradients: &Gradients) -> Tensor<1> {
-        self.collect(model, Some(gradients))
+    /// The gradient of `loss` as one vector, with zeros where it depends on nothing.
+    pub fn gradient<M: Module>(&self, model: &M, loss: &Tensor<1>) -> Tensor<1> {
+        if !loss.is_tracked() {
+            return Tensor::zeros([self.size], (&self.device, self.dtype));
+        }
+        self.collect(model, Some(&loss.backward()))
     }
 
     fn collect<M: Module>(&self, model: &M, gradients: Option<&Gradients>) -> Tensor<1> {
@@ -171,9 +174,10 @@ impl Layout {
     }
 
     /// A network of the type of `model` with the numbers of `vector` for parameters, and zeros for
-    /// those that are not looked at.
-    pub fn direction<M: Module>(&self, model: M, vector: &Tensor<1>) -> M {
-        model.map(&mut Writing {
+    /// what is not looked at or not trained.
+    pub fn direction<M: Module>(&self, model: &M, vector: &Tensor<1>) -> M {
+        // Running statistics are shared between clones; here they are the direction's own.
+        model.valid().map(&mut Writing {
             layout: self,
             at: 0,
             vector: Some(vector),
@@ -244,7 +248,7 @@ impl ModuleMapper for Writing<'_> {
             self.layout.starts.get(self.at),
         );
         self.at += 1;
-        if !parameter.is_some_and(|parameter| parameter.trainable) {
+        if self.leaf && !parameter.is_some_and(|parameter| parameter.trainable) {
             return param;
         }
         let start = start.copied().flatten();

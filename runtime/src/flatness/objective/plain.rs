@@ -70,7 +70,7 @@ impl<M: Module, B: Clone, F: Fn(&M, B) -> Tensor<1>> Here<'_, M, B, F> {
 
     fn slope(&self, module: &M, piece: &Piece) -> [Tensor<1>; 2] {
         let loss = self.mean_loss(module, piece);
-        let gradient = self.layout.gradients(module, &loss.backward());
+        let gradient = self.layout.gradient(module, &loss);
         [loss.inner(), gradient]
     }
 }
