@@ -312,8 +312,9 @@ impl Turns {
     fn medians(self) -> BTreeMap<String, [f64; 3]> {
         let figures = self.0.into_iter().map(|(name, mut figures)| {
             figures.sort_by(f64::total_cmp);
-            let last = figures.len() - 1;
-            (name, [0, last / 2, last].map(|place| figures[place]))
+            let count = figures.len();
+            let median = 0.5 * (figures[(count - 1) / 2] + figures[count / 2]);
+            (name, [figures[0], median, figures[count - 1]])
         });
         figures.collect()
     }
