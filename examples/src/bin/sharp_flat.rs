@@ -64,6 +64,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options, device: &Device, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    if options.seeds == 0 {
+        return Err("--seeds is at least 1, found 0".into());
+    }
     for file in options.json.iter().chain(&options.slice) {
         writable(file)?;
     }
@@ -71,16 +74,18 @@ fn run(options: &Options, device: &Device, out: &mut impl Write) -> Result<(), B
     let train = Arc::new(train);
     let first = |count: usize| Subset::new(train.clone(), (0..count.min(train.len())).collect());
     let (probe, judged) = (first(options.examples)?, first(10_000)?);
+    let objective = |model: &LeNet5| {
+        Objective::new(model, &probe).map(|objective| objective.watched(Watch::bars()))
+    };
     let mut runs = Vec::new();
     for seed in 1..=options.seeds {
-        let mut weights = Vec::new();
+        let mut models = Vec::new();
         for batch in BATCHES {
             let start = Instant::now();
             let (model, steps, loss) = trained(options, device, seed, batch, &train, &judged)?;
             let seconds = start.elapsed().as_secs_f64();
             let accuracy = evaluate(&model, &test, 1000)?.accuracy.unwrap_or_default();
-            let objective = Objective::new(&model, &probe)?.watched(Watch::bars());
-            let flatness = Flatness::measure(&objective, &figures(seed))?;
+            let flatness = Flatness::measure(&objective(&model)?, &figures(seed))?;
             writeln!(
                 out,
                 "\nseed {seed}, batch {batch}: {steps} steps, training loss {loss:.4}, test accuracy \
@@ -88,16 +93,15 @@ fn run(options: &Options, device: &Device, out: &mut impl Write) -> Result<(), B
                 100.0 * accuracy
             )?;
             out.flush()?;
-            weights.push((model, objective.weights()));
+            models.push(model);
             runs.push(json!({
                 "seed": seed, "batch": batch, "steps": steps, "training_loss": loss,
                 "test_accuracy": accuracy, "seconds": seconds, "flatness": flatness,
             }));
         }
-        if let [(model, small), (_, large)] = weights.as_slice() {
-            let objective = Objective::new(model, &probe)?.watched(Watch::bars());
+        if let [small, large] = models.as_slice() {
             let slice = Slice::new().range(-1.0..=2.0).points(31);
-            let profile = slice.between(&objective, small, large)?;
+            let profile = slice.between_models(small, large, objective)?;
             if let Some(file) = options.slice.as_ref().filter(|_| seed == 1) {
                 std::fs::write(file, profile.svg())?;
             }
@@ -159,7 +163,8 @@ fn figures(seed: u64) -> FlatnessOptions {
         .volume(Volume::new().directions(50).seed(seed))
 }
 
-/// A line for each figure: the mean and the standard deviation over the seeds, of both batches.
+/// A line for each figure: the mean and the standard deviation over the seeds, of both batches. One seed
+/// has no deviation.
 fn table(runs: &[serde_json::Value], out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let of = |batch: usize, read: &dyn Fn(&serde_json::Value) -> Option<f64>| {
         let runs = runs.iter().filter(|run| run["batch"] == batch);
@@ -167,12 +172,16 @@ fn table(runs: &[serde_json::Value], out: &mut impl Write) -> Result<(), Box<dyn
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        let spread = (squares / (count - 1.0)).sqrt();
-        format!("{mean:>14.5} ± {spread:<11.5}")
+        match values.len() {
+            0 => "-".to_owned(),
+            1 => format!("{mean:>14.5} ± {:<11}", "-"),
+            _ => format!("{mean:>14.5} ± {:<11.5}", (squares / (count - 1.0)).sqrt()),
+        }
     };
     writeln!(
         out,
-        "\n{:34} {:>28} {:>28}",
+        "\nKeskar's measure is a lower bound by projected gradient ascent; the paper's values are by \
+         L-BFGS-B, and\nthese are to be compared with one another alone.\n\n{:34} {:>28} {:>28}",
         "mean ± deviation", "batch 128", "batch 8192"
     )?;
     let mut line = |name: &str, read: &dyn Fn(&serde_json::Value) -> Option<f64>| {

@@ -2,8 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::surface::filters;
-use super::{FlatnessError, Objective};
+use super::{FlatnessError, Objective, ParameterSlice};
 
 /// For each weight the root mean square of those of its filter, as
 /// [`FilterNormalisation`](super::FilterNormalisation) has them, and 0 for parameters of one
@@ -26,11 +25,32 @@ pub(super) fn sizes(objective: &Objective<'_>) -> Result<Tensor<1>, FlatnessErro
         if slice.shape.len() < 2 {
             return part.zeros_like();
         }
-        let (filters, stride) = filters(slice);
-        let shape = [count / (filters * stride).max(1), filters, stride];
-        let squares = part.reshape(shape).square();
-        let size = squares.mean_dim(0).mean_dim(2).sqrt();
-        size.expand(shape).reshape([count])
+        let (filters, _) = filters(slice);
+        lengths(slice, part) / ((count / filters.max(1)) as f64).sqrt()
     });
     Ok(Tensor::cat(sizes.collect(), 0))
+}
+
+/// For each of a parameter's numbers the length of its filter.
+pub(super) fn lengths(slice: &ParameterSlice, numbers: Tensor<1>) -> Tensor<1> {
+    let (filters, stride) = filters(slice);
+    let count = slice.range.len();
+    let shape = [count / (filters * stride).max(1), filters, stride];
+    let squares = numbers.reshape(shape).square();
+    let lengths = squares.sum_dim(0).sum_dim(2).sqrt();
+    lengths.expand(shape).reshape([count])
+}
+
+/// How many filters a parameter has, and how many numbers lie from one to the next.
+fn filters(parameter: &ParameterSlice) -> (usize, usize) {
+    let shape = &parameter.shape;
+    let columns = parameter.layer == "Linear" || parameter.layer.starts_with("ConvTranspose");
+    let axis = usize::from(columns && shape.len() > 1);
+    match shape.len() {
+        0 | 1 => (1, 1),
+        _ => (
+            shape[axis],
+            shape[axis + 1..].iter().product::<usize>().max(1),
+        ),
+    }
 }

@@ -1,8 +1,9 @@
 //! Directions to look along, with filters as long as the network's own.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
-use crate::flatness::{FlatnessError, Objective, ParameterSlice, Random, lengths};
+use super::finite;
+use crate::flatness::{FlatnessError, Objective, Random, filters, lengths};
 
 /// Filter normalisation (Li, Xu, Taylor, Studer and Goldstein 2018, "Visualizing the loss landscape
 /// of neural nets"): each filter d of a direction is made as long as the network's own filter w,
@@ -83,53 +84,19 @@ impl FilterNormalisation {
         direction: &Tensor<1>,
     ) -> Result<Tensor<1>, FlatnessError> {
         lengths(objective.size(), std::slice::from_ref(direction))?;
-        let (options, weights) = (
-            (&direction.device(), direction.dtype()),
-            objective.weights(),
-        );
-        let weights: Vec<f64> = weights.into_data().iter().collect();
-        let mut values: Vec<f64> = direction.to_data().iter().collect();
-        if !values.iter().chain(&weights).all(|value| value.is_finite()) {
-            let what = "the direction, or the weights,".into();
-            return Err(FlatnessError::NonFinite { what });
-        }
-        for parameter in objective.parameters() {
-            let values = &mut values[parameter.range.clone()];
-            if parameter.shape.len() < 2 && !self.vectors {
-                values.fill(0.0);
-                continue;
+        finite(direction, "the direction")?;
+        let weights = objective.weights();
+        finite(&weights, "the weights")?;
+        let parts = objective.parameters().into_iter().map(|slice| {
+            let range = slice.range.clone();
+            let [direction, weights] =
+                [direction, &weights].map(|of| of.clone().narrow(0, range.start, range.len()));
+            if slice.shape.len() < 2 && !self.vectors {
+                return direction.zeros_like();
             }
-            let weights = &weights[parameter.range.clone()];
-            let (filters, stride) = filters(&parameter);
-            let filter = |at: usize| at / stride % filters;
-            let mut squares = vec![[0.0; 2]; filters];
-            for (at, (value, weight)) in values.iter().zip(weights).enumerate() {
-                let [own, networks] = &mut squares[filter(at)];
-                *own += value * value;
-                *networks += weight * weight;
-            }
-            for (at, value) in values.iter_mut().enumerate() {
-                let [own, networks] = squares[filter(at)];
-                *value *= networks.sqrt() / (own.sqrt() + 1e-10);
-            }
-        }
-        Ok(Tensor::from_data(
-            TensorData::from(values.as_slice()),
-            options,
-        ))
-    }
-}
-
-/// How many filters a parameter has, and how many numbers lie from one to the next.
-pub(in crate::flatness) fn filters(parameter: &ParameterSlice) -> (usize, usize) {
-    let shape = &parameter.shape;
-    let columns = parameter.layer == "Linear" || parameter.layer.starts_with("ConvTranspose");
-    let axis = usize::from(columns && shape.len() > 1);
-    match shape.len() {
-        0 | 1 => (1, 1),
-        _ => (
-            shape[axis],
-            shape[axis + 1..].iter().product::<usize>().max(1),
-        ),
+            let own = filters::lengths(&slice, direction.clone());
+            direction * filters::lengths(&slice, weights) / (own + 1e-10)
+        });
+        Ok(Tensor::cat(parts.collect(), 0))
     }
 }

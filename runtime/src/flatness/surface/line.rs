@@ -3,16 +3,18 @@
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 
+use burn::module::Module;
 use burn::tensor::Tensor;
 
+use super::between::Between;
 use super::{cell, finite, measure, spaced};
-use crate::flatness::{FlatnessError, Objective, lengths};
+use crate::flatness::{FlatnessError, Objective, Watch, lengths};
 
 /// The loss along a line of parameter space, L(w + α d) at equal steps of α.
 ///
 /// The direction d may be a random one with [filter normalisation](super::FilterNormalisation), an
-/// eigenvector, or what lies between two minima ([`between`](Self::between)). The model does not
-/// change.
+/// eigenvector, or what lies between two minima ([`between_models`](Self::between_models)). The model
+/// does not change.
 ///
 /// ```
 /// use kiln::data::digits;
@@ -105,6 +107,11 @@ impl Slice {
     /// (Goodfellow, Vinyals and Saxe 2015). Take -1 to 2 for the two minima's surroundings, as
     /// Keskar et al. (2017) do.
     ///
+    /// Only what training moves goes along. The running statistics of `batch_norm` stay those of the
+    /// objective's model and belong to no other weights, so that there may seem to be a barrier where
+    /// there is none: take [`between_models`](Self::between_models) then, or an objective
+    /// [with the statistics of its batches](Objective::with_batch_statistics).
+    ///
     /// # Errors
     ///
     /// As for [`run`](Self::run).
@@ -119,6 +126,53 @@ impl Slice {
         self.line(&start, &(to.clone() - from.clone()), 0.0..=1.0)
     }
 
+    /// Measures the loss along the straight line from the network `from`, α = 0, to `to`, α = 1, whose
+    /// losses are theirs to the bit. All numbers of the networks go along,
+    /// `(1 - α) from + α to`: parameters, frozen ones too, and the running means and variances of
+    /// `batch_norm`. Beyond the two networks a running variance may come out negative, and the point
+    /// be missing.
+    ///
+    /// `objective` makes the loss of a network; the progress is seen by who watches that of `from`.
+    ///
+    /// ```
+    /// use kiln::data::digits;
+    /// use kiln::flatness::{Objective, Slice};
+    /// use kiln::prelude::*;
+    ///
+    /// model! {
+    ///     struct Net;
+    ///     input image: [1, 8, 8];
+    ///     let scores = image -> conv2d(2, kernel: 3) -> batch_norm -> relu -> flatten -> linear(10);
+    ///     output scores;
+    ///     loss cross_entropy;
+    /// }
+    ///
+    /// let device = default_device()?;
+    /// let networks = [NetConfig::new().init(&device)?, NetConfig::new().init(&device)?];
+    /// let data = digits()?;
+    /// let loss = |network: &Net| Objective::new(network, &data);
+    /// let profile = Slice::new().points(5).between_models(&networks[0], &networks[1], loss)?;
+    /// assert_eq!(profile.losses[4], Some(loss(&networks[1])?.loss()?));
+    /// # Ok::<(), kiln::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Networks with different parameters, numbers of `to` that are not finite, an empty range, fewer
+    /// than two points, an error of `objective` or of the data.
+    pub fn between_models<'a, M: Module>(
+        &self,
+        from: &M,
+        to: &M,
+        objective: impl Fn(&M) -> Result<Objective<'a>, FlatnessError>,
+    ) -> Result<Profile, FlatnessError> {
+        let between = Between::new(from, to)?;
+        let first = objective(from)?;
+        self.profile(first.watch(), 0.0..=1.0, |alpha| {
+            objective(&between.at(alpha))
+        })
+    }
+
     fn line(
         &self,
         objective: &Objective,
@@ -126,14 +180,23 @@ impl Slice {
         range: RangeInclusive<f64>,
     ) -> Result<Profile, FlatnessError> {
         lengths(objective.size(), std::slice::from_ref(direction))?;
-        finite(direction)?;
+        finite(direction, "the direction")?;
+        let start = objective.weights();
+        self.profile(objective.watch(), range, |alpha| {
+            objective.at(start.clone() + direction.clone() * alpha)
+        })
+    }
+
+    fn profile<'a>(
+        &self,
+        watch: &Watch,
+        range: RangeInclusive<f64>,
+        at: impl Fn(f64) -> Result<Objective<'a>, FlatnessError>,
+    ) -> Result<Profile, FlatnessError> {
         let range = self.range.as_ref().unwrap_or(&range);
         let alphas = spaced("range", range, self.points)?;
-        let start = objective.weights();
-        let points = alphas
-            .iter()
-            .map(|alpha| start.clone() + direction.clone() * *alpha);
-        let found = measure(objective, "loss along a line", self.points, points)?;
+        let points = alphas.iter().map(|alpha| at(*alpha));
+        let found = measure(watch, "loss along a line", self.points, points)?;
         Ok(Profile {
             alphas,
             losses: found.losses,

@@ -1,5 +1,6 @@
 //! Loss surfaces along lines and planes of parameter space.
 
+mod between;
 mod contour;
 mod contour_plot;
 mod direction;
@@ -13,10 +14,9 @@ mod trajectory;
 
 use burn::tensor::Tensor;
 
-use super::{FlatnessError, Objective};
+use super::{FlatnessError, Objective, Watch};
 
 pub use self::direction::FilterNormalisation;
-pub(super) use self::direction::filters;
 pub use self::line::{Profile, Slice};
 pub use self::plane::{Plane, Surface};
 pub use self::trajectory::Trajectory;
@@ -29,16 +29,16 @@ struct Found {
 }
 
 /// Measures the loss at each of `points`, of which there are `count`.
-fn measure(
-    objective: &Objective,
+fn measure<'a>(
+    watch: &Watch,
     name: &'static str,
     count: usize,
-    points: impl Iterator<Item = Tensor<1>>,
+    points: impl Iterator<Item = Result<Objective<'a>, FlatnessError>>,
 ) -> Result<Found, FlatnessError> {
-    let mut task = objective.watch().task(name, count);
+    let mut task = watch.task(name, count);
     let (mut losses, mut accuracies) = (Vec::new(), Vec::new());
-    for weights in points {
-        let (loss, accuracy) = objective.at(weights)?.score()?;
+    for point in points {
+        let (loss, accuracy) = point?.score()?;
         let finite = loss.is_finite();
         losses.push(finite.then_some(loss));
         accuracies.push(accuracy.filter(|_| finite));
@@ -84,13 +84,11 @@ fn spaced(
     Ok((0..points).map(at).collect())
 }
 
-/// Refuses a direction that is not finite.
-fn finite(direction: &Tensor<1>) -> Result<(), FlatnessError> {
-    match direction.clone().is_finite().all().into_scalar::<bool>() {
+/// Refuses a vector that is not finite.
+fn finite(vector: &Tensor<1>, what: &str) -> Result<(), FlatnessError> {
+    match vector.clone().is_finite().all().into_scalar::<bool>() {
         true => Ok(()),
-        false => Err(FlatnessError::NonFinite {
-            what: "the direction".into(),
-        }),
+        false => Err(FlatnessError::NonFinite { what: what.into() }),
     }
 }
 

@@ -107,7 +107,9 @@ impl Plane {
         directions: &[Tensor<1>; 2],
     ) -> Result<Surface, FlatnessError> {
         lengths(objective.size(), directions)?;
-        directions.iter().try_for_each(finite)?;
+        for direction in directions {
+            finite(direction, "the direction")?;
+        }
         let x = spaced("x", &self.x, self.points)?;
         let y = spaced("y", &self.y, self.points)?;
         let (start, [d, e]) = (objective.weights(), directions);
@@ -115,8 +117,9 @@ impl Plane {
             let row = start.clone() + e.clone() * *y;
             x.iter().map(move |x| row.clone() + d.clone() * *x)
         });
+        let points = points.map(|weights| objective.at(weights));
         let count = self.points * self.points;
-        let found = measure(objective, "loss over a plane", count, points)?;
+        let found = measure(objective.watch(), "loss over a plane", count, points)?;
         Ok(Surface {
             x,
             y,

@@ -1,16 +1,19 @@
 //! The plane in which a training moved.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use nalgebra::{DMatrix, SymmetricEigen};
 
 use super::{Plane, Surface, finite};
+use crate::flatness::spectrum::{dot, norm};
 use crate::flatness::{FlatnessError, Objective, lengths};
 
 /// The plane in which a training moved: through the last weights, along the first two principal
 /// components of the snapshots w_0, .., w_T (Li et al. 2018, section 7), which hold as much of
 /// their variance about their mean as a plane can.
 ///
-/// A snapshot is a network's weights as an [`Objective`] has them. What a training
+/// A snapshot is a network's weights as an [`Objective`] has them, without the running statistics of
+/// `batch_norm`: those are the objective's over the whole surface, and belong to its own weights
+/// alone. [`with_batch_statistics`](Objective::with_batch_statistics) needs none. What a training
 /// [measures](crate::train::Trainer::measure) on its way sees them and can keep them:
 ///
 /// ```
@@ -89,26 +92,16 @@ impl Trajectory {
             return refuse(snapshots.len().to_string());
         };
         lengths(last.dims()[0], snapshots)?;
-        snapshots.iter().try_for_each(finite)?;
+        for snapshot in snapshots {
+            finite(snapshot, "the snapshot")?;
+        }
         let count = snapshots.len();
         // Differences of near snapshots first: little is rounded away.
-        let moved: Vec<_> = snapshots
-            .iter()
-            .map(|at| at.clone() - last.clone())
-            .collect();
-        let mean = moved
-            .iter()
-            .skip(1)
-            .fold(moved[0].clone(), |sum, at| sum + at.clone());
-        let mean = mean / count as f64;
-        let centred: Vec<_> = moved.iter().map(|at| at.clone() - mean.clone()).collect();
-        let mut gram = DMatrix::zeros(count, count);
-        for row in 0..count {
-            for column in 0..=row {
-                let product = dot(&centred[row], &centred[column]);
-                (gram[(row, column)], gram[(column, row)]) = (product, product);
-            }
-        }
+        let moved = Tensor::stack::<2>(snapshots.to_vec(), 0) - last.clone().unsqueeze::<2>();
+        let centred = moved.clone() - moved.clone().mean_dim(0);
+        let gram = centred.clone().matmul(centred.clone().transpose());
+        let gram: Vec<f64> = gram.into_data().iter().collect();
+        let gram = DMatrix::from_vec(count, count, gram);
         let total = gram.trace();
         let eigen = SymmetricEigen::new(gram);
         let mut order: Vec<usize> = (0..count).collect();
@@ -124,16 +117,19 @@ impl Trajectory {
         }
         let component = |rank: usize| {
             let weights = eigen.eigenvectors.column(order[rank]);
-            let terms = centred.iter().zip(&weights).map(|(at, w)| at.clone() * *w);
-            terms.fold(last.zeros_like(), |sum, term| sum + term)
+            let weights = TensorData::new(weights.iter().copied().collect(), [1, count]);
+            let weights = Tensor::<2>::from_data(weights, (&last.device(), last.dtype()));
+            weights.matmul(centred.clone()).squeeze_dim::<1>(0)
         };
-        let one = unit(component(0), &moved[0]);
+        let beside = first.clone() - last.clone();
+        let one = unit(component(0), &beside);
         let other = component(1);
         let along = dot(&other, &one);
-        let other = unit(other - one.clone() * along, &moved[0]);
-        let path = moved.iter().map(|at| [dot(at, &one), dot(at, &other)]);
+        let other = unit(other - one.clone() * along, &beside);
+        let places = moved.matmul(Tensor::stack::<2>(vec![one.clone(), other.clone()], 1));
+        let places: Vec<f64> = places.into_data().iter().collect();
         Ok(Trajectory {
-            path: path.collect(),
+            path: places.chunks_exact(2).map(|at| [at[0], at[1]]).collect(),
             explained: [share(0), share(1)],
             directions: [one, other],
             last: last.clone(),
@@ -182,17 +178,12 @@ impl Trajectory {
     }
 }
 
-fn dot(left: &Tensor<1>, right: &Tensor<1>) -> f64 {
-    (left.clone() * right.clone()).sum().into_scalar()
-}
-
 /// Of length 1, on the side of `beside`.
 fn unit(vector: Tensor<1>, beside: &Tensor<1>) -> Tensor<1> {
-    let length = dot(&vector, &vector).sqrt();
     let side = if dot(&vector, beside) < 0.0 {
         -1.0
     } else {
         1.0
     };
-    vector * (side / length)
+    vector.clone() * (side / norm(&vector))
 }
