@@ -91,8 +91,8 @@ fn an_ellipsoid_has_the_volume_of_its_determinant_within_the_error() {
         let allowed = 3.0 * found.standard_error + 0.5e-3 * size as f64;
         let off = found.log_volume - expected;
         println!(
-            "{size}: {off} ± {}, {}",
-            found.standard_error, found.largest_share
+            "{size}: {off} ± {}, {}, {} losses",
+            found.standard_error, found.largest_share, found.losses
         );
         assert!(
             off.abs() < allowed,
@@ -160,6 +160,24 @@ fn directions_that_never_reach_the_cutoff_are_counted() {
     assert!((10..30).contains(&found.unbounded), "{}", found.unbounded);
     // A step of 0.1 along the slope, of length 5, is 0.02.
     assert!(found.radii.iter().all(|radius| *radius > 0.0199));
+}
+
+/// A shell that is above the cutoff from 0.1021 to 0.1479, and beyond it low ground up to 1.
+#[test]
+fn the_first_crossing_is_found_before_low_ground_beyond_it() {
+    let Some(device) = device() else { return };
+    let loss = |module: &Point, ()| {
+        let radius = module.weight.val().square().sum().sqrt();
+        let over = |from: f64| (radius.clone() - from).clamp_min(0.0);
+        let under = (-radius.clone() + 0.15).clamp_min(0.0);
+        over(0.1) * under * 1000.0 + over(1.0)
+    };
+    let objective = Objective::plain(&point(&device, &[0.0; 4]), vec![((), 1)], loss).unwrap();
+    let measure = Volume::new().euclidean().tolerance(1e-10).directions(8);
+    let radius = 0.1 + 0.5 * (0.05 - (0.0025f64 - 4e-4).sqrt());
+    for found in measure.run(&objective).unwrap().radii {
+        assert!((found / radius - 1.0).abs() < 1e-9, "{found}, not {radius}");
+    }
 }
 
 /// `-ln(1 - |w|²)`, which is not a number outside of the unit ball.

@@ -9,6 +9,11 @@ use super::error::positive;
 use super::spectrum::{Mean, norm};
 use super::{FlatnessError, Objective, Random, filters};
 
+/// The first radius that is looked at, in root mean squares of units of length.
+const FIRST: f64 = 0.01;
+/// The ratio of two radii that follow one another until the cutoff is between them.
+const STEP: f64 = std::f64::consts::SQRT_2;
+
 /// The volume of the basin that the weights lie in, the points from which the loss stays under a
 /// cutoff on the way to them, after Huang et al. (2019), "Understanding generalization through
 /// visualizations":
@@ -59,9 +64,9 @@ use super::{FlatnessError, Objective, Random, filters};
 /// );
 /// # Ok::<(), kiln::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Volume {
-    cutoff: Cutoff,
+    pub(super) cutoff: Cutoff,
     euclidean: bool,
     directions: usize,
     largest: f64,
@@ -69,8 +74,10 @@ pub struct Volume {
     seed: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Cutoff {
+/// The loss that bounds a basin.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Cutoff {
     Rise(f64),
     Loss(f64),
 }
@@ -179,9 +186,12 @@ impl Volume {
         Volume { seed, ..self }
     }
 
-    /// Estimates the volume. A radius is bracketed by doubling and halving, and then bisected; a
-    /// barrier that is narrower than a doubling may be passed over. A loss that is not finite is
-    /// above the cutoff.
+    /// Estimates the volume. A direction is searched from inside: from steps of a root mean square of
+    /// 0.01 units of length, each radius √2 times the one before, until the loss is above the cutoff,
+    /// and then between the last two (regula falsi, in logarithms). So the first crossing is found of
+    /// all that lie beyond 0.01, but for a barrier whose far side is less than √2 times as far away as
+    /// its near side, which may be passed over. Where the loss is above the cutoff at 0.01 already, the
+    /// radii go inwards instead, to the first below it. A loss that is not finite is above the cutoff.
     ///
     /// An interruption leaves what the directions until then say, marked so.
     ///
@@ -234,10 +244,11 @@ impl Volume {
         let mut search = Search {
             objective,
             weights: weights.clone(),
+            start,
             cutoff,
             tolerance: self.tolerance,
+            first: FIRST.min(self.largest) * root,
             largest: self.largest * root,
-            guess: (0.1 * root).min(self.largest * root),
             losses: 1,
         };
         let (mut radii, mut unbounded) = (Vec::new(), 0);
@@ -278,62 +289,89 @@ impl Volume {
     }
 }
 
-/// Finds where the loss reaches the cutoff.
+/// Finds where the loss first reaches the cutoff. It remembers nothing of other directions, so that a
+/// radius is a property of its direction.
 struct Search<'a, 'b> {
     objective: &'a Objective<'b>,
     weights: Tensor<1>,
+    start: f64,
     cutoff: f64,
     tolerance: f64,
+    first: f64,
     largest: f64,
-    /// The last radius that was found: those of other directions are near it.
-    guess: f64,
     losses: usize,
+}
+
+/// A point of a direction, and the logarithm of its share of the rise to the cutoff: below 0 inside,
+/// and where the loss is quadratic a straight line over the radius' logarithm.
+#[derive(Clone, Copy)]
+struct Point {
+    radius: f64,
+    rise: f64,
 }
 
 impl Search<'_, '_> {
     /// Nothing where the loss stays below the cutoff up to the largest radius.
     fn radius(&mut self, direction: &Tensor<1>) -> Result<Option<f64>, FlatnessError> {
-        let mut high = self.guess;
-        let mut low;
-        if self.is_outside(direction, high)? {
-            low = 0.5 * high;
-            while self.is_outside(direction, low)? {
-                (low, high) = (0.5 * low, low);
-            }
-        } else {
-            loop {
-                if high >= self.largest {
-                    return Ok(None);
-                }
-                (low, high) = (high, (2.0 * high).min(self.largest));
-                if self.is_outside(direction, high)? {
-                    break;
-                }
-            }
+        let mut high = self.point(direction, self.first)?;
+        let mut low = high;
+        while low.rise >= 0.0 {
+            high = low;
+            low = self.point(direction, high.radius / STEP)?;
         }
-        while high - low > self.tolerance * low {
-            let middle = 0.5 * (low + high);
+        while high.rise < 0.0 {
+            if high.radius >= self.largest {
+                return Ok(None);
+            }
+            low = high;
+            high = self.point(direction, (STEP * low.radius).min(self.largest))?;
+        }
+        let mut halve = false;
+        while high.radius - low.radius > self.tolerance * low.radius {
+            let middle = 0.5 * (low.radius + high.radius);
             // Neighbouring numbers.
-            if middle <= low || middle >= high {
+            if middle <= low.radius || middle >= high.radius {
                 break;
             }
-            match self.is_outside(direction, middle)? {
-                true => high = middle,
-                false => low = middle,
+            let guess = self.guess(low, high);
+            let between = low.radius < guess && guess < high.radius;
+            let at = match between && high.rise.is_finite() && !halve {
+                true => guess,
+                false => middle,
+            };
+            let point = self.point(direction, at)?;
+            let width = high.radius - low.radius;
+            match point.rise >= 0.0 {
+                true => high = point,
+                false => low = point,
             }
+            // Then the line was wrong.
+            halve = high.radius - low.radius > 0.6 * width;
         }
-        let radius = 0.5 * (low + high);
-        self.guess = radius;
-        Ok(Some(radius))
+        Ok(Some(0.5 * (low.radius + high.radius)))
     }
 
-    fn is_outside(&mut self, direction: &Tensor<1>, radius: f64) -> Result<bool, FlatnessError> {
+    /// A little beyond the crossing that the straight line through two points shows, seen from the
+    /// nearer one: where the line is right, the longer side of the bracket goes.
+    fn guess(&self, low: Point, high: Point) -> f64 {
+        let share = low.rise / (low.rise - high.rise);
+        let crossing = low.radius * (high.radius / low.radius).powf(share);
+        match crossing - low.radius < high.radius - crossing {
+            true => crossing * (1.0 + 0.4 * self.tolerance),
+            false => crossing * (1.0 - 0.4 * self.tolerance),
+        }
+    }
+
+    fn point(&mut self, direction: &Tensor<1>, radius: f64) -> Result<Point, FlatnessError> {
         self.losses += 1;
         let there = self.weights.clone() + direction.clone() * radius;
-        match self.objective.at(there)?.loss() {
-            Ok(loss) => Ok(loss >= self.cutoff),
-            Err(FlatnessError::NonFinite { .. }) => Ok(true),
-            Err(error) => Err(error),
-        }
+        let loss = match self.objective.at(there)?.loss() {
+            Ok(loss) => loss,
+            Err(FlatnessError::NonFinite { .. }) => f64::INFINITY,
+            Err(error) => return Err(error),
+        };
+        let rise = (loss - self.start).max(0.0) / (self.cutoff - self.start);
+        let rise = rise.ln();
+        Ok(Point { radius, rise })
     }
 }
