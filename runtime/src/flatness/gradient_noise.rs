@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::spectrum::{Mean, dot};
 use super::{FlatnessError, Objective, Random};
 
 /// The simple noise scale of McCandlish, Kaplan, Amodei et al. (2018),
@@ -143,7 +144,7 @@ impl GradientNoise {
                     None => gradient,
                     Some(mean) => {
                         let (rank, before) = ((part + 1) as f64, gradient - mean.clone());
-                        squares += squared(&before) * (rank - 1.0) / rank;
+                        squares += dot(&before, &before) * (rank - 1.0) / rank;
                         mean + before / rank
                     }
                 });
@@ -151,7 +152,7 @@ impl GradientNoise {
             }
             let trace = self.small as f64 * squares / (parts - 1) as f64;
             let rest = 1.0 / self.big as f64 - 1.0 / objective.examples() as f64;
-            let length = mean.as_ref().map_or(0.0, squared);
+            let length = mean.as_ref().map_or(0.0, |mean| dot(mean, mean));
             if !(trace.is_finite() && length.is_finite()) {
                 let what = "the gradient of a mini-batch".into();
                 return Err(FlatnessError::NonFinite { what });
@@ -161,23 +162,21 @@ impl GradientNoise {
         if draws.is_empty() {
             return Err(FlatnessError::Interrupted);
         }
-        let (traces, lengths): (Vec<f64>, Vec<f64>) = draws.iter().copied().unzip();
-        let (trace, trace_deviation) = moments(&traces);
-        let (gradient_squared, length_deviation) = moments(&lengths);
+        let traces = Mean::of(draws.iter().map(|(trace, _)| *trace));
+        let lengths = Mean::of(draws.iter().map(|(_, length)| *length));
+        let (trace, gradient_squared) = (traces.mean, lengths.mean);
         let noise_scale = (gradient_squared > 0.0).then(|| trace / gradient_squared);
-        let root = (draws.len() as f64).sqrt();
         let noise_scale_error = noise_scale.map_or(f64::INFINITY, |scale| {
             let rests = draws.iter().map(|(trace, length)| trace - scale * length);
-            let (_, deviation) = moments(&rests.collect::<Vec<_>>());
-            deviation / root / gradient_squared
+            Mean::of(rests).standard_error() / gradient_squared
         });
         Ok(NoiseScale {
             noise_scale,
             noise_scale_error,
             trace,
-            trace_error: trace_deviation / root,
+            trace_error: traces.standard_error(),
             gradient_squared,
-            gradient_squared_error: length_deviation / root,
+            gradient_squared_error: lengths.standard_error(),
             draws: draws.len(),
             complete: draws.len() == self.draws,
         })
@@ -239,19 +238,4 @@ pub(super) fn separate(objective: &Objective) -> Result<(), FlatnessError> {
         ));
     }
     Ok(())
-}
-
-pub(super) fn squared(vector: &Tensor<1>) -> f64 {
-    vector.clone().square().sum().into_scalar()
-}
-
-/// The mean, and the standard deviation, infinite for a single number.
-pub(super) fn moments(values: &[f64]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares = values.iter().map(|value| (value - mean).powi(2));
-    match values.len() {
-        0 | 1 => (mean, f64::INFINITY),
-        _ => (mean, (squares.sum::<f64>() / (count - 1.0)).sqrt()),
-    }
 }

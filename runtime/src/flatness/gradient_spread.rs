@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::gradient_noise::{moments, separate, squared};
+use super::gradient_noise::separate;
+use super::spectrum::{Mean, dot, norm};
 use super::{FlatnessError, Objective, Random};
 
 /// How far the gradients of mini-batches are from the gradient G over the data set: their variance
@@ -135,7 +136,7 @@ impl GradientSpread {
             }
         }
         let full = objective.gradient()?;
-        let gradient_norm = squared(&full).sqrt();
+        let gradient_norm = norm(&full);
         let steps = self.draws.saturating_mul(self.sizes.len());
         let mut task = objective.watch().task("gradients of mini-batches", steps);
         let mut random = Random::new(self.seed);
@@ -144,18 +145,19 @@ impl GradientSpread {
             let (mut squares, mut angles) = (Vec::new(), Vec::new());
             while on && squares.len() < self.draws {
                 let (_, gradient) = objective.part(random.distinct(size, examples))?;
-                let norm = squared(&gradient).sqrt();
-                let distance = squared(&(gradient.clone() - full.clone()));
+                let length = norm(&gradient);
+                let apart = gradient.clone() - full.clone();
+                let distance = dot(&apart, &apart);
                 if !distance.is_finite() {
                     let what = format!("the gradient of a mini-batch of {size}");
                     return Err(FlatnessError::NonFinite { what });
                 }
                 squares.push(distance);
-                if norm > 0.0 && gradient_norm > 0.0 {
+                if length > 0.0 && gradient_norm > 0.0 {
                     // Kahan's formula, exact for small angles too.
-                    let (own, other) = (gradient / norm, full.clone() / gradient_norm);
-                    let apart = squared(&(own.clone() - other.clone())).sqrt();
-                    let along = squared(&(own + other)).sqrt();
+                    let (own, other) = (gradient / length, full.clone() / gradient_norm);
+                    let apart = norm(&(own.clone() - other.clone()));
+                    let along = norm(&(own + other));
                     angles.push((2.0 * apart.atan2(along)).to_degrees());
                 }
                 on = task.step();
@@ -167,20 +169,22 @@ impl GradientSpread {
             if size < examples {
                 traces.extend(squares.iter().map(|square| square / law));
             }
-            let (variance, deviation) = moments(&squares);
-            let (angle, angle_deviation) = moments(&angles);
-            let has_angle = angles.len() == squares.len();
+            let draws = squares.len();
+            let variance = Mean::of(squares.into_iter());
+            let has_angle = angles.len() == draws;
+            let angle = Mean::of(angles.into_iter());
+            let deviation = angle.standard_error() * (draws as f64).sqrt();
             batches.push(BatchSpread {
                 size,
-                draws: squares.len(),
-                variance,
-                variance_error: deviation / (squares.len() as f64).sqrt(),
+                draws,
+                variance: variance.mean,
+                variance_error: variance.standard_error(),
                 expected: law,
-                angle: has_angle.then_some(angle),
-                angle_deviation: has_angle.then_some(angle_deviation),
+                angle: has_angle.then_some(angle.mean),
+                angle_deviation: has_angle.then_some(deviation),
             });
         }
-        let trace = (!traces.is_empty()).then(|| moments(&traces).0);
+        let trace = (!traces.is_empty()).then(|| Mean::of(traces.into_iter()).mean);
         for batch in &mut batches {
             batch.expected *= trace.unwrap_or(0.0);
         }
