@@ -7,6 +7,7 @@ mod doubles;
 #[path = "flatness/matrices.rs"]
 mod matrices;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -18,6 +19,7 @@ use kiln::flatness::{
 };
 use kiln::prelude::*;
 use matrices::Known;
+use serde_json::json;
 
 fn options() -> FlatnessOptions {
     FlatnessOptions::none()
@@ -59,6 +61,7 @@ fn the_figures_of_a_quadratic_are_its_closed_forms() {
         // What reads JSON here may be off by the last bit.
         assert!((read.value / figure.value - 1.0).abs() < 1e-14 || read.value == figure.value);
         assert_eq!(read.definition, figure.definition);
+        assert_eq!(read.settings, figure.settings);
     }
 
     let csv = flatness.to_csv();
@@ -70,6 +73,12 @@ fn the_figures_of_a_quadratic_are_its_closed_forms() {
     );
     assert!(lines[1].starts_with("\"lambda max\","), "{}", lines[1]);
 
+    let keskar = flatness.get("Keskar, epsilon 0.0005, subspace 2").unwrap();
+    let settings = json!({"keskar": {"epsilon": 5e-4, "subspace": 2, "steps": 10, "seed": 0}});
+    assert_eq!(keskar.settings, settings);
+    let cell = settings.to_string().replace('"', "\"\"");
+    assert!(csv.contains(&format!(",\"{cell}\"\r\n")), "{csv}");
+
     let table = flatness.to_string();
     assert!(
         table.contains("Keskar, epsilon 0.0005, subspace 2"),
@@ -77,6 +86,31 @@ fn the_figures_of_a_quadratic_are_its_closed_forms() {
     );
     assert!(table.contains("not exact: products are central differences"));
     assert_eq!(flatness, Flatness::measure(&objective, &options()).unwrap());
+}
+
+/// Names tell figures apart that are not the same one; settings tell how the same one was measured.
+#[test]
+fn no_two_different_figures_have_one_name() {
+    let Some(device) = device() else { return };
+    let known = Known::new((1..=4).map(f64::from).collect());
+    let objective = quadratic(&device, &known.entries, &[1.0; 4], &[1.0; 4], 0.0);
+    let volume = Volume::new().euclidean().directions(3);
+    let options = FlatnessOptions::none()
+        .asam(AsamSharpness::one_step())
+        .asam(AsamSharpness::one_step().eta(0.0))
+        .volume(volume.clone())
+        .volume(volume.clone().rise(0.5))
+        .volume(volume.clone().cutoff(0.5))
+        .volume(volume.seed(1));
+    let flatness = Flatness::measure(&objective, &options).unwrap();
+    let names: Vec<&str> = flatness.figures.iter().map(|f| f.name.as_str()).collect();
+    assert_eq!(names[0], "ASAM, eta 0.01, rho 0.5, one step");
+    assert_eq!(names[2], "log volume, in units of weights, rise 0.1");
+    assert_eq!(names[8], "log volume, in units of weights, cutoff 0.5");
+    let different: BTreeSet<&str> = names[..11].iter().copied().collect();
+    assert_eq!(different.len(), 11);
+    assert_eq!(names[11], names[2]);
+    assert_ne!(flatness.figures[11].settings, flatness.figures[2].settings);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What each figure is, and how it gets into the table.
 
 use super::{Figure, Flatness, Part};
+use crate::flatness::volume::Cutoff;
 use crate::flatness::{BallSharpness, FlatnessError, Maximiser, Objective};
 
 const CURVATURE: &str = "loss / weight²";
@@ -38,7 +39,7 @@ impl Flatness {
         objective: &Objective<'_>,
         part: &Part,
     ) -> Result<(), FlatnessError> {
-        let settings = part.settings();
+        let settings = serde_json::to_value(part).unwrap_or_default();
         let figure = |name: String, value, error, unit: &str, complete, definition: &str| Figure {
             name,
             value,
@@ -113,7 +114,8 @@ impl Flatness {
             }
             Part::Asam(asam) => {
                 let found = asam.run(objective)?;
-                let (name, value) = (ball("ASAM", &found), found.sharpness);
+                let kind = format!("ASAM, eta {}", asam.eta);
+                let (name, value) = (ball(&kind, &found), found.sharpness);
                 let complete = found.maximum.complete;
                 self.figure(figure(name, value, None, LOSS, complete, ASAM));
             }
@@ -131,7 +133,11 @@ impl Flatness {
                 } else {
                     "filters"
                 };
-                let in_units = |name: &str| format!("{name}, in units of {length}");
+                let cutoff = match volume.cutoff {
+                    Cutoff::Rise(rise) => format!("rise {rise}"),
+                    Cutoff::Loss(loss) => format!("cutoff {loss}"),
+                };
+                let in_units = |name: &str| format!("{name}, in units of {length}, {cutoff}");
                 let (complete, n) = (found.complete, found.dimension);
                 let power = format!("ln(length^{n})");
                 let error = Some(found.standard_error);

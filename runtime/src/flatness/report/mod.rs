@@ -24,7 +24,8 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct FlatnessOptions(Vec<Part>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 enum Part {
     Eigenvalues(Lanczos),
     Trace(Trace),
@@ -38,7 +39,9 @@ enum Part {
 /// One figure, and what it takes to compare it with another.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Figure {
-    /// Its name, with what tells it from others of its kind.
+    /// Its name: what was measured, with the sizes that belong to it. The same figure measured in two
+    /// ways, with other steps, seeds or tolerances, has one name twice, and
+    /// [`settings`](Self::settings) that differ.
     pub name: String,
     /// Its value.
     pub value: f64,
@@ -49,8 +52,9 @@ pub struct Figure {
     pub unit: String,
     /// What it is, and what its error is.
     pub definition: String,
-    /// How it was measured.
-    pub settings: String,
+    /// How it was measured: the name of the measurement, and in it every setting, those that were not
+    /// said too.
+    pub settings: serde_json::Value,
     /// Whether the measurement came to its end: was not interrupted, and is as exact as was asked
     /// for.
     pub complete: bool,
@@ -212,7 +216,7 @@ impl Flatness {
         Ok(flatness)
     }
 
-    /// The figure of this name.
+    /// The figure of this name, the first if there are several.
     pub fn get(&self, name: &str) -> Option<&Figure> {
         self.figures.iter().find(|figure| figure.name == name)
     }
@@ -235,19 +239,6 @@ impl Part {
             Part::Asam(_) => "ASAM",
             Part::Gaussian(_) => "average",
             Part::Volume(_) => "volume",
-        }
-    }
-
-    /// As the builder of the measurement shows itself: no setting is left out.
-    fn settings(&self) -> String {
-        match self {
-            Part::Eigenvalues(lanczos) => format!("{lanczos:?}"),
-            Part::Trace(trace) => format!("{trace:?}"),
-            Part::Keskar(keskar) => format!("{keskar:?}"),
-            Part::Sam(sam) => format!("{sam:?}"),
-            Part::Asam(asam) => format!("{asam:?}"),
-            Part::Gaussian(gaussian) => format!("{gaussian:?}"),
-            Part::Volume(volume) => format!("{volume:?}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::flatness::Approximation;
 
 impl Flatness {
     /// A table with a header, a line for each figure: name, value, error, unit, complete,
-    /// definition and settings. Lines end with CR LF (RFC 4180).
+    /// definition and settings, these as JSON. Lines end with CR LF (RFC 4180).
     pub fn to_csv(&self) -> String {
         let mut table = "name,value,error,unit,complete,definition,settings\r\n".to_owned();
         for figure in &self.figures {
@@ -21,7 +21,7 @@ impl Flatness {
                 quoted(&figure.unit),
                 figure.complete.to_string(),
                 quoted(&figure.definition),
-                quoted(&figure.settings),
+                quoted(&figure.settings.to_string()),
             ];
             table += &cells.join(",");
             table += "\r\n";

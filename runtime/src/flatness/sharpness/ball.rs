@@ -50,7 +50,7 @@ pub struct BallSharpness {
 /// assert!(maximised.sharpness >= one_step.sharpness);
 /// # Ok::<(), kiln::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct SamSharpness {
     rho: f64,
     /// None for one step.
@@ -87,10 +87,10 @@ pub struct SamSharpness {
 /// println!("{}", adaptive.sharpness);
 /// # Ok::<(), kiln::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct AsamSharpness {
     ball: SamSharpness,
-    eta: f64,
+    pub(in crate::flatness) eta: f64,
 }
 
 impl SamSharpness {

@@ -31,7 +31,7 @@ use crate::flatness::{FlatnessError, Objective, Random, filters};
 /// println!("{} ± {:?}", rise.sharpness, rise.standard_error);
 /// # Ok::<(), kiln::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct GaussianSharpness {
     sigma: f64,
     relative: bool,

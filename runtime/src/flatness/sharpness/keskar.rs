@@ -47,7 +47,7 @@ use crate::flatness::{FlatnessError, Objective, Random};
 /// println!("{:.2} % and {:.2} %", wide.sharpness, random.sharpness);
 /// # Ok::<(), kiln::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Keskar {
     epsilon: f64,
     subspace: Option<usize>,

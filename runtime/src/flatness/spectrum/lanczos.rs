@@ -45,7 +45,7 @@ const RISK: f64 = 1e-3;
 /// assert!((spectrum.bottom[0].value + 4.0).abs() < 1e-4);
 /// # Ok::<(), kiln::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Lanczos {
     top: usize,
     bottom: usize,

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use crate::flatness::{FlatnessError, Operator, Random, lengths};
 
 /// How many probes are drawn, and from which seed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub(super) struct Probes {
     pub(super) tolerance: f64,
     pub(super) least: usize,

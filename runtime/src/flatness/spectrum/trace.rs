@@ -28,7 +28,7 @@ use crate::flatness::{Approximation, FlatnessError, Operator, Random};
 /// assert!((estimate.trace - 9.0).abs() < 1e-4);
 /// # Ok::<(), kiln::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Trace {
     rank: usize,
     sketched: bool,
