@@ -181,12 +181,12 @@ fn table(runs: &[serde_json::Value], out: &mut impl Write) -> Result<(), Box<dyn
     writeln!(
         out,
         "\nKeskar's measure is a lower bound by projected gradient ascent; the paper's values are by \
-         L-BFGS-B, and\nthese are to be compared with one another alone.\n\n{:34} {:>28} {:>28}",
+         L-BFGS-B, and\nthese are to be compared with one another alone.\n\n{:56} {:>28} {:>28}",
         "mean ± deviation", "batch 128", "batch 8192"
     )?;
     let mut line = |name: &str, read: &dyn Fn(&serde_json::Value) -> Option<f64>| {
         let [small, large] = BATCHES.map(|batch| of(batch, read));
-        writeln!(out, "{name:34} {small:>28} {large:>28}")
+        writeln!(out, "{name:56} {small:>28} {large:>28}")
     };
     for name in ["steps", "training_loss", "test_accuracy"] {
         line(name, &|run| run[name].as_f64())?;
