@@ -460,7 +460,7 @@ fn what_cannot_be_measured_is_refused() {
     let normed = NormedConfig::new().init(&device).unwrap();
     let mixed = Objective::new(&normed, &points).unwrap();
     assert!(noise().run(&mixed).is_ok());
-    let mixed = mixed.with_batch_statistics();
+    let mixed = mixed.with_batch_statistics().unwrap();
     assert!(
         noise()
             .run(&mixed)

@@ -233,7 +233,7 @@ fn the_hessian_of_a_deep_network_is_that_of_its_gradients() {
     for training in [false, true] {
         let mut objective = Objective::new(&model, &data).unwrap().batch(12).unwrap();
         if training {
-            objective = objective.with_batch_statistics();
+            objective = objective.with_batch_statistics().unwrap();
         }
         let (v, w) = (vector(&device, 7, objective.size()), objective.weights());
         let hessian = objective.hessian();
@@ -346,6 +346,7 @@ fn a_module_that_was_not_declared_has_differences_and_says_so() {
     );
     let error = plain.gauss_newton().product(&v).unwrap_err();
     assert!(matches!(error, FlatnessError::Undeclared), "{error}");
+    assert!(plain.with_batch_statistics().is_err());
     assert!(
         Objective::plain(&model, Vec::<(Batch<Deep>, usize)>::new(), |_, _| {
             Tensor::zeros([1], &DEVICE.clone().unwrap())
@@ -380,7 +381,7 @@ fn what_cannot_be_measured_is_refused() {
         nan.gradient(),
         Err(FlatnessError::NonFinite { .. })
     ));
-    let fisher = objective.clone().with_batch_statistics().fisher();
+    let fisher = objective.clone().with_batch_statistics().unwrap().fisher();
     assert!(fisher.product(&vector(&device, 1, 80)).is_err());
     assert!(Objective::new(&model.clone().no_grad(), &data).is_err());
 }
@@ -395,13 +396,60 @@ fn a_frozen_layer_is_no_part_of_it_and_the_model_stays_as_it_is() {
     for model in [model.clone(), model.clone().train()] {
         let objective = Objective::new(&model, &data).unwrap();
         assert_eq!(objective.parameters()[0].path, "norm.gamma");
-        let objective = objective.with_batch_statistics();
+        let objective = objective.with_batch_statistics().unwrap();
         let v = vector(&device, 3, objective.size());
         objective.hessian().product(&v).unwrap();
         objective.gradient().unwrap();
     }
     assert_eq!(running, numbers(&model.norm.running_mean.value()));
     assert_eq!(before, model.to_string());
+}
+
+/// As in training.
+#[test]
+fn a_frozen_batch_norm_keeps_to_its_running_statistics() {
+    let Some(device) = device() else { return };
+    let (mut model, data) = (DeepConfig::new().init(&device).unwrap(), classification());
+    let of_batches = |model: &Deep| {
+        let objective = Objective::new(model, &data).unwrap();
+        objective.with_batch_statistics().unwrap()
+    };
+    let running = Objective::new(&model, &data).unwrap();
+    assert!((of_batches(&model).loss().unwrap() - running.loss().unwrap()).abs() > 1e-3);
+    model.norm = model.norm.freeze();
+    let (running, frozen) = (Objective::new(&model, &data).unwrap(), of_batches(&model));
+    let v = vector(&device, 13, running.size());
+    assert_eq!(running.loss().unwrap(), frozen.loss().unwrap());
+    let [expected, found] = [running, frozen].map(|it| numbers(&it.hessian().product(&v).unwrap()));
+    assert!(off(&found, &expected) < 1e-12);
+}
+
+/// At other weights a part of the parameters is looked at as it is of the whole.
+#[test]
+fn other_weights_and_a_part_of_the_parameters_go_together() {
+    let Some(device) = device() else { return };
+    let (model, data) = (DeepConfig::new().init(&device).unwrap(), classification());
+    let whole = Objective::new(&model, &data).unwrap();
+    let there = whole.at(vector(&device, 14, whole.size())).unwrap();
+    let expected = numbers(&there.gradient().unwrap());
+    let mut start = 0;
+    for (_, layer) in there.layers().unwrap() {
+        assert_eq!(layer.loss().unwrap(), there.loss().unwrap());
+        let end = start + layer.size();
+        let weights = numbers(&layer.weights());
+        assert_eq!(weights, numbers(&there.weights())[start..end]);
+        let found = numbers(&layer.gradient().unwrap());
+        assert!(off(&found, &expected[start..end]) < 1e-14);
+        // And on from there.
+        let moved = layer.at(layer.weights() + 1.0).unwrap();
+        let mut all = numbers(&there.weights());
+        all[start..end].iter_mut().for_each(|weight| *weight += 1.0);
+        let all = Tensor::from_data(TensorData::new(all, [whole.size()]), &device);
+        let all = whole.at(all).unwrap().loss().unwrap();
+        assert!((moved.loss().unwrap() - all).abs() < 1e-14);
+        start = end;
+    }
+    assert_eq!(start, whole.size());
 }
 
 /// The products of a network with a frozen layer are blocks of those of the whole one.

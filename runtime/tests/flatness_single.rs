@@ -89,6 +89,23 @@ fn linear_regression() {
     assert!(objective.hessian().approximations().is_empty());
 }
 
+/// `2 w` for `x = 1` and `y = 0`, of which each of many pieces gives a share.
+#[test]
+fn many_pieces_add_up() {
+    const PIECES: usize = 2000;
+    let device = default_device().unwrap();
+    let model = RegressionConfig::new().with_features(1).with_outputs(1);
+    let model = model.init(&device).unwrap();
+    let data = Table::values(vec![1.0; PIECES], &[1], vec![0.0; PIECES], &[1]).unwrap();
+    let objective = Objective::new(&model, &data).unwrap().batch(1).unwrap();
+    let expected = 2.0 * read(&objective.weights())[0];
+    let found = read(&objective.gradient().unwrap())[0];
+    assert!(
+        (found / expected - 1.0).abs() < 4e-7,
+        "{found} is not {expected}"
+    );
+}
+
 /// `(1/N) Σ (diag(p) - p pᵀ) ⊗ x xᵀ`, and of the Fisher matrix `(1/N) Σ (p - q)(p - q)ᵀ ⊗ x xᵀ`.
 #[test]
 fn softmax_regression() {

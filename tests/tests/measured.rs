@@ -74,7 +74,7 @@ fn the_training_has_the_same_bits() {
             // Numbers out of the training's own stream, and statistics of a batch.
             let own =
                 Tensor::<1>::random([7], kiln::burn::tensor::Distribution::Default, &device());
-            let objective = objective.clone().with_batch_statistics();
+            let objective = objective.clone().with_batch_statistics()?;
             Ok(objective.loss()? + own.sum().into_scalar::<f64>())
         })
         .fit(train)

@@ -256,7 +256,9 @@ fn peak() -> Option<u64> {
 fn a_flipped_bit_is_an_error_or_changes_nothing() {
     // To see what it allocates. A thread's first allocation reserves an arena of 128 MiB for it,
     // whenever that may be; and a GPU's driver starts threads of its own.
-    let one_arena = |command: &mut Command| drop(command.env("MALLOC_ARENA_MAX", "1"));
+    let one_arena = |command: &mut Command| {
+        command.env("MALLOC_ARENA_MAX", "1");
+    };
     if alone("a_flipped_bit_is_an_error_or_changes_nothing", one_arena).is_some() {
         return;
     }

@@ -1,5 +1,6 @@
 //! The batch normalization layer.
 
+use burn::module::Module;
 use burn::nn;
 use burn::tensor::Tensor;
 use burn::tensor::module::BatchNormTrainOutput;
@@ -78,7 +79,9 @@ impl BatchNorm {
 /// change with the input.
 impl<const D: usize> Tangent<Dual<D>, Dual<D>> for BatchNorm {
     fn forward_dual(&self, along: Option<&Self>, input: Dual<D>, pass: &mut Pass) -> Dual<D> {
-        if pass.batch_statistics() {
+        // What the flag is in training, also where the layer is in inference just now.
+        let follows = self.training.clone().train().is_enabled();
+        if pass.batch_statistics() && follows {
             return self.by_batch(along, input);
         }
         let [gamma, beta, mean, variance] = self.channels(&input.value);

@@ -324,6 +324,10 @@ pub trait Upload: Clone + Send + 'static {
     ///
     /// When `data` are not as many tensors, or not of the rank, that this is.
     fn upload(data: Vec<TensorData>, device: &Device) -> Result<Self, DataError>;
+
+    /// The same numbers where nothing is differentiated.
+    #[doc(hidden)]
+    fn inner(self) -> Self;
 }
 
 /// The one tensor of `data`, of rank `rank`.
@@ -347,17 +351,25 @@ impl<const D: usize> Upload for Tensor<D> {
     fn upload(data: Vec<TensorData>, device: &Device) -> Result<Self, DataError> {
         Ok(Tensor::from_data(single(data, D)?, device))
     }
+
+    fn inner(self) -> Self {
+        self.inner()
+    }
 }
 
 impl<const D: usize> Upload for Tensor<D, Int> {
     fn upload(data: Vec<TensorData>, device: &Device) -> Result<Self, DataError> {
         Ok(Tensor::from_data(single(data, D)?, device))
     }
+
+    fn inner(self) -> Self {
+        self.inner()
+    }
 }
 
 /// Several inputs or targets, one tensor of the data each.
 macro_rules! upload_tuple {
-    ($($name:ident),+) => {
+    ($($name:ident $index:tt),+) => {
         impl<$($name: Upload),+> Upload for ($($name,)+) {
             fn upload(data: Vec<TensorData>, device: &Device) -> Result<Self, DataError> {
                 let (expected, found) = ([$(stringify!($name)),+].len(), data.len());
@@ -368,14 +380,18 @@ macro_rules! upload_tuple {
                 let mut data = data.into_iter();
                 Ok(($($name::upload(data.by_ref().take(1).collect(), device)?,)+))
             }
+
+            fn inner(self) -> Self {
+                ($(self.$index.inner(),)+)
+            }
         }
     };
 }
 
-upload_tuple!(A, B);
-upload_tuple!(A, B, C);
-upload_tuple!(A, B, C, D);
-upload_tuple!(A, B, C, D, E);
-upload_tuple!(A, B, C, D, E, F);
-upload_tuple!(A, B, C, D, E, F, G);
-upload_tuple!(A, B, C, D, E, F, G, H);
+upload_tuple!(A 0, B 1);
+upload_tuple!(A 0, B 1, C 2);
+upload_tuple!(A 0, B 1, C 2, D 3);
+upload_tuple!(A 0, B 1, C 2, D 3, E 4);
+upload_tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
+upload_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+upload_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);

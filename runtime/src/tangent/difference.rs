@@ -1,9 +1,8 @@
 //! The derivative of a layer that has no rule for it.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 
-use super::values::squares;
 use super::{Lift, Pass};
 use crate::layer::Layer;
 use crate::optim::is_trained;
@@ -11,8 +10,7 @@ use crate::optim::is_trained;
 /// What `layer` gives, and its derivative as a central difference of this layer alone,
 /// `(f(x + h x', w + h v) - f(x - h x', w - h v)) / 2h`.
 ///
-/// The error is of the order `h²`, and that of rounding of `ε/h`; `h` moves weights and input by
-/// `ε^(1/3)` of their length, which balances the two.
+/// `h` is [`Scale::step`].
 pub(crate) fn difference<L: Layer>(
     layer: &L,
     direction: Option<&L>,
@@ -33,21 +31,14 @@ pub(crate) fn difference<L: Layer>(
         still.clone().map(&mut moving)
     };
     let value = moved(0.0).forward(L::Input::values(&input));
-    let [x, dx] = L::Input::squares(&input);
-    let (w, dw) = (
-        own.squares,
-        along.as_ref().map_or(0.0, |along| along.squares),
-    );
-    if dx + dw == 0.0 {
-        return value.lift();
-    }
-    pass.note_difference();
-    let epsilon: f64 = match own.double || L::Input::is_double(&input) {
-        true => f64::EPSILON,
-        false => f32::EPSILON.into(),
+    let weights = Scale {
+        tangents: along.as_ref().map_or(0.0, |along| along.scale.values),
+        ..own.scale
     };
-    let size = (x + w).sqrt().max(1e-3) / (dx + dw).sqrt();
-    let h = epsilon.cbrt() * size;
+    let Some(h) = L::Input::scale(&input).and(weights).step() else {
+        return value.lift();
+    };
+    pass.note_difference();
     let [plus, minus] = [h, -h].map(|h| moved(h).forward(L::Input::moved(&input, h)));
     L::Output::between(value, plus, minus, 0.5 / h)
 }
@@ -58,8 +49,7 @@ struct Tensors<'a> {
     /// Which of them are trained, if somebody else knows it.
     known: Option<&'a [bool]>,
     trained: Vec<bool>,
-    squares: f64,
-    double: bool,
+    scale: Scale,
 }
 
 impl<'a> Tensors<'a> {
@@ -68,8 +58,7 @@ impl<'a> Tensors<'a> {
             flat: Vec::new(),
             known,
             trained: Vec::new(),
-            squares: 0.0,
-            double: false,
+            scale: Scale::default(),
         };
         layer.visit(&mut tensors);
         tensors
@@ -84,9 +73,8 @@ impl ModuleVisitor for Tensors<'_> {
             None => is_trained(param),
         };
         if trained {
-            self.squares += squares(&tensor);
+            self.scale = self.scale.and(Scale::of(&tensor, None));
         }
-        self.double |= tensor.dtype() == DType::F64;
         self.trained.push(trained);
         let numbers = tensor.shape().num_elements();
         self.flat.push(tensor.reshape([numbers]));
@@ -116,5 +104,54 @@ impl ModuleMapper for Moving<'_> {
                 None => own,
             }
         })
+    }
+}
+
+/// How large numbers are, and their derivatives along a direction.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scale {
+    /// The sum of the squares of the numbers.
+    values: f64,
+    /// The same of the derivatives.
+    tangents: f64,
+    numbers: usize,
+    /// The coarsest precision among them.
+    epsilon: f64,
+}
+
+impl Scale {
+    /// Read from the device.
+    pub(crate) fn of<const D: usize>(value: &Tensor<D>, tangent: Option<&Tensor<D>>) -> Scale {
+        let squares = |tensor: &Tensor<D>| tensor.clone().inner().square().sum().into_scalar();
+        let info = value.dtype().finfo();
+        Scale {
+            values: squares(value),
+            tangents: tangent.map_or(0.0, squares),
+            numbers: value.shape().num_elements(),
+            epsilon: info.map_or(0.0, |info| info.epsilon),
+        }
+    }
+
+    pub(crate) fn and(self, other: Scale) -> Scale {
+        Scale {
+            values: self.values + other.values,
+            tangents: self.tangents + other.tangents,
+            numbers: self.numbers + other.numbers,
+            epsilon: self.epsilon.max(other.epsilon),
+        }
+    }
+
+    /// How far to go along the direction for a central difference, nothing where nothing changes.
+    ///
+    /// The difference is off by the order of `h²` and, by rounding, of `ε/h`: balanced where `h`
+    /// moves the numbers by `ε^(1/3)` of the length on which the function bends. That is taken to be between
+    /// the length of all numbers, for a direction in which they move alike, and the mean size of one, for a
+    /// direction in which few move: their geometric mean.
+    pub(crate) fn step(self) -> Option<f64> {
+        if self.tangents == 0.0 {
+            return None;
+        }
+        let length = self.values.sqrt().max(1e-3) / (self.numbers as f64).powf(0.25);
+        Some(self.epsilon.cbrt() * length / self.tangents.sqrt())
     }
 }

@@ -54,6 +54,9 @@ use crate::model::LayerPath;
 pub use self::dual::Dual;
 pub use self::values::{Lift, Values};
 
+#[doc(hidden)]
+pub use self::difference::Scale;
+
 pub(crate) use self::difference::difference;
 pub(crate) use self::dual::sum;
 pub(crate) use self::functions::sigmoid;
@@ -86,8 +89,8 @@ impl Pass {
         Pass::default()
     }
 
-    /// `batch_norm` uses the statistics of the batch, as in training; they are part of what is
-    /// differentiated.
+    /// `batch_norm` uses the statistics of the batch, as in training, unless it is frozen; they are part
+    /// of what is differentiated.
     pub fn with_batch_statistics() -> Pass {
         Pass {
             batch_statistics: true,

@@ -1,8 +1,8 @@
 //! What goes into networks and comes out of them: tensors and tuples of tensors.
 
-use burn::tensor::{DType, Gradients, Int, Tensor};
+use burn::tensor::{Gradients, Int, Tensor};
 
-use super::{Dual, sum};
+use super::{Dual, Scale, sum};
 
 /// Tensors that can carry a derivative: themselves, or several in a tuple. Integers carry none.
 pub trait Lift: Clone + Send + 'static {
@@ -19,13 +19,9 @@ pub trait Lift: Clone + Send + 'static {
     #[doc(hidden)]
     fn moved(dual: &Self::Dual, by: f64) -> Self;
 
-    /// The sum of squares of values and of their derivatives.
+    /// How large values and derivatives are.
     #[doc(hidden)]
-    fn squares(dual: &Self::Dual) -> [f64; 2];
-
-    /// Whether any value is in double precision.
-    #[doc(hidden)]
-    fn is_double(dual: &Self::Dual) -> bool;
+    fn scale(dual: &Self::Dual) -> Scale;
 
     /// `values` with the derivative `(plus - minus) · factor`.
     #[doc(hidden)]
@@ -51,23 +47,13 @@ impl<const D: usize> Lift for Tensor<D> {
         }
     }
 
-    fn squares(dual: &Dual<D>) -> [f64; 2] {
-        let tangent = dual.tangent.as_ref();
-        [Some(&dual.value), tangent].map(|tensor| tensor.map_or(0.0, squares))
-    }
-
-    fn is_double(dual: &Dual<D>) -> bool {
-        dual.value.dtype() == DType::F64
+    fn scale(dual: &Dual<D>) -> Scale {
+        Scale::of(&dual.value, dual.tangent.as_ref())
     }
 
     fn between(values: Self, plus: Self, minus: Self, factor: f64) -> Dual<D> {
         Dual::new(values, (plus - minus) * factor)
     }
-}
-
-/// The sum of squares, read from the device.
-pub(super) fn squares<const D: usize>(tensor: &Tensor<D>) -> f64 {
-    tensor.clone().inner().square().sum().into_scalar()
 }
 
 impl<const D: usize> Lift for Tensor<D, Int> {
@@ -85,12 +71,8 @@ impl<const D: usize> Lift for Tensor<D, Int> {
         dual.clone()
     }
 
-    fn squares(_dual: &Self) -> [f64; 2] {
-        [0.0; 2]
-    }
-
-    fn is_double(_dual: &Self) -> bool {
-        false
+    fn scale(_dual: &Self) -> Scale {
+        Scale::default()
     }
 
     fn between(values: Self, _plus: Self, _minus: Self, _factor: f64) -> Self {
@@ -130,7 +112,9 @@ impl<const D: usize> Values for Tensor<D> {
     fn slopes(leaf: &Dual<D>, gradients: &Gradients) -> Option<Tensor<1>> {
         let (tangent, gradient) = (leaf.tangent.as_ref()?, leaf.value.grad(gradients)?);
         let products = gradient * tangent.clone().inner();
-        Some(products.flatten::<2>(1, -1).sum_dim(1).squeeze_dim(1))
+        let examples = products.dims()[0];
+        let products = products.reshape([examples as i32, -1]);
+        Some(products.sum_dim(1).squeeze_dim(1))
     }
 
     fn pull(
@@ -167,18 +151,8 @@ macro_rules! tuple {
                 ($($name::moved(&dual.$index, by),)+)
             }
 
-            fn squares(dual: &Self::Dual) -> [f64; 2] {
-                let mut sum = [0.0; 2];
-                $(
-                    let [values, tangents] = $name::squares(&dual.$index);
-                    sum[0] += values;
-                    sum[1] += tangents;
-                )+
-                sum
-            }
-
-            fn is_double(dual: &Self::Dual) -> bool {
-                $($name::is_double(&dual.$index))||+
+            fn scale(dual: &Self::Dual) -> Scale {
+                Scale::default()$(.and($name::scale(&dual.$index)))+
             }
 
             fn between(values: Self, plus: Self, minus: Self, factor: f64) -> Self::Dual {

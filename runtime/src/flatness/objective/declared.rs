@@ -1,26 +1,35 @@
 //! Networks that carry derivatives.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::{Device, Int, Tensor};
 
-use super::layout::Layout;
-use super::problem::{Kind, Piece, Place, Problem};
+use super::problem::{Kind, Piece, Place, Problem, View};
 use crate::data::{Source, Target, checked};
 use crate::flatness::{Approximation, FlatnessError};
-use crate::model::{Batch, Model};
-use crate::tangent::{Dual, Lift, Pass, Values};
+use crate::model::{Batch, Model, Upload};
+use crate::tangent::{Lift, Pass, Values};
 
 /// A declared network on a data set.
 pub(super) struct Declared<'a, M: Model> {
-    /// In inference, but on a device that differentiates.
-    pub model: M,
-    pub feed: Feed<'a, M>,
-    pub device: Device,
-    /// The only piece, if there is one.
-    pub kept: RefCell<Option<Batch<M>>>,
+    /// On a device that differentiates; only what is not frozen goes by a batch's statistics.
+    model: M,
+    /// In inference.
+    frozen: M,
+    feed: Feed<'a, M>,
+    device: Device,
+    kept: RefCell<Kept<M>>,
 }
+
+/// Pieces that were read, by their first example and their number of examples: what fits.
+struct Kept<M: Model> {
+    batches: BTreeMap<(usize, usize), Batch<M>>,
+    bytes: usize,
+}
+
+/// How many bytes of examples stay on the device between two passes.
+const KEPT: usize = 256 << 20;
 
 /// Where its batches come from.
 pub(super) enum Feed<'a, M: Model> {
@@ -31,9 +40,11 @@ pub(super) enum Feed<'a, M: Model> {
 
 struct Here<'a, M: Model> {
     problem: &'a Declared<'a, M>,
-    layout: &'a Layout,
+    view: View<'a>,
     model: M,
-    batch_statistics: bool,
+    /// The same on a device that keeps nothing to differentiate by, once a loss was asked for.
+    still: OnceCell<M>,
+    directions: Vec<M>,
     differences: RefCell<BTreeSet<String>>,
 }
 
@@ -52,55 +63,100 @@ impl<M: Model> Problem for Declared<'_, M> {
         }
     }
 
-    fn place<'a>(
-        &'a self,
-        layout: &'a Layout,
-        weights: Option<&Tensor<1>>,
-        batch_statistics: bool,
-    ) -> Box<dyn Place + 'a> {
+    fn has_batch_statistics(&self) -> bool {
+        true
+    }
+
+    fn place<'a>(&'a self, view: View<'a>) -> Box<dyn Place + 'a> {
+        let model = match view.batch_statistics {
+            true => &self.model,
+            false => &self.frozen,
+        };
+        let directions = view.vectors.iter();
         Box::new(Here {
             problem: self,
-            layout,
-            model: layout.at(self.model.clone(), weights),
-            batch_statistics,
+            model: view.layout.at(model.clone(), view.weights),
+            still: OnceCell::new(),
+            directions: directions
+                .map(|vector| view.layout.direction(model, vector))
+                .collect(),
+            view,
             differences: RefCell::default(),
         })
     }
 }
 
-impl<M: Model> Declared<'_, M> {
+impl<'a, M: Model> Declared<'a, M> {
+    pub fn new(model: M, feed: Feed<'a, M>, device: Device) -> Self {
+        Declared {
+            frozen: model.clone().freeze(),
+            model,
+            feed,
+            device,
+            kept: RefCell::new(Kept {
+                batches: BTreeMap::new(),
+                bytes: 0,
+            }),
+        }
+    }
+
     fn batch(&self, piece: &Piece) -> Result<Batch<M>, FlatnessError> {
         let source = match &self.feed {
             Feed::Source(source) => *source,
             Feed::Batches(batches) => return Ok(batches[piece.number].clone()),
         };
-        let whole = piece.examples.iter().copied().eq(0..self.examples());
-        if whole && let Some(batch) = &*self.kept.borrow() {
+        let Some(run) = run(&piece.examples) else {
+            return Ok(Batch::upload(
+                checked(source, &piece.examples)?,
+                &self.device,
+            )?);
+        };
+        let mut kept = self.kept.borrow_mut();
+        if let Some(batch) = kept.batches.get(&run) {
             return Ok(batch.clone());
         }
-        let batch = Batch::upload(checked(source, &piece.examples)?, &self.device)?;
-        if whole {
-            *self.kept.borrow_mut() = Some(batch.clone());
+        let examples = checked(source, &piece.examples)?;
+        let tensors = examples.inputs.iter().chain(&examples.targets);
+        let bytes: usize = tensors.map(|data| data.as_bytes().len()).sum();
+        let batch = Batch::upload(examples, &self.device)?;
+        if kept.bytes + bytes <= KEPT {
+            kept.bytes += bytes;
+            kept.batches.insert(run, batch.clone());
         }
         Ok(batch)
     }
 }
 
+/// The first of examples that follow each other, and how many there are.
+fn run(examples: &[usize]) -> Option<(usize, usize)> {
+    let first = *examples.first()?;
+    let follow = examples.iter().copied().eq(first..first + examples.len());
+    follow.then_some((first, examples.len()))
+}
+
 impl<M: Model> Here<'_, M> {
     fn pass(&self) -> Pass {
-        match self.batch_statistics {
+        match self.view.batch_statistics {
             true => Pass::with_batch_statistics(),
             false => Pass::new(),
         }
     }
 
-    fn mean_loss(&self, batch: Batch<M>) -> Tensor<1> {
+    /// The network, and the piece, where nothing is differentiated.
+    fn still(&self, piece: &Piece) -> Result<(&M, Batch<M>), FlatnessError> {
+        let Batch { input, target } = self.problem.batch(piece)?;
+        let (input, target) = (input.inner(), target.inner());
+        let model = self.still.get_or_init(|| self.model.valid());
+        Ok((model, Batch { input, target }))
+    }
+
+    fn mean_loss(&self, model: &M, batch: Batch<M>) -> Tensor<1> {
         let Batch { input, target } = batch;
-        if self.batch_statistics {
-            let output = self.model.tangent(None, input, &mut self.pass());
-            self.model.loss_tangent(output, target).value
+        if self.view.batch_statistics {
+            let output = model.tangent(None, input, &mut self.pass());
+            model.loss_tangent(output, target).value
         } else {
-            self.model.loss(self.model.forward(input), target)
+            model.loss(model.forward(input), target)
         }
     }
 
@@ -115,10 +171,15 @@ impl<M: Model> Here<'_, M> {
             Kind::Hessian => return self.model.loss_tangent(dual, target).tangent,
             Kind::GaussNewton | Kind::Fisher => <M::Output as Values>::leaf(&dual),
         };
-        let Dual { value, tangent } = self.model.loss_tangent(leaf.clone(), target);
         let (slope, weigh) = match kind {
-            Kind::Fisher => (value, true),
-            _ => (tangent?, false),
+            Kind::Fisher => {
+                let constant = <M::Output as Lift>::values(&leaf).lift();
+                (self.model.loss_tangent(constant, target).value, true)
+            }
+            _ => (
+                self.model.loss_tangent(leaf.clone(), target).tangent?,
+                false,
+            ),
         };
         // The slope of a loss that is linear in the outputs does not depend on them.
         if !slope.is_tracked() {
@@ -143,39 +204,34 @@ where
     M::Input: Lift,
 {
     fn loss(&self, piece: &Piece) -> Result<Tensor<1>, FlatnessError> {
-        let batch = self.problem.batch(piece)?;
-        Ok(self.mean_loss(batch).inner())
+        let (model, batch) = self.still(piece)?;
+        Ok(self.mean_loss(model, batch))
     }
 
     fn score(&self, piece: &Piece) -> Result<(Tensor<1>, Option<Tensor<1, Int>>), FlatnessError> {
-        if self.batch_statistics {
+        if self.view.batch_statistics {
             return self.loss(piece).map(|loss| (loss, None));
         }
-        let Batch { input, target } = self.problem.batch(piece)?;
-        let output = self.model.forward(input);
-        let right = self.model.correct(output.clone(), target.clone());
-        Ok((self.model.loss(output, target).inner(), right))
+        let (model, Batch { input, target }) = self.still(piece)?;
+        let output = model.forward(input);
+        let right = model.correct(output.clone(), target.clone());
+        Ok((model.loss(output, target), right))
     }
 
     fn gradient(&self, piece: &Piece) -> Result<[Tensor<1>; 2], FlatnessError> {
-        let loss = self.mean_loss(self.problem.batch(piece)?);
-        let gradient = self.layout.gradient(&self.model, &loss);
+        let loss = self.mean_loss(&self.model, self.problem.batch(piece)?);
+        let gradient = self.view.layout.gradient(&self.model, &loss);
         Ok([loss.inner(), gradient])
     }
 
-    fn products(
-        &self,
-        kind: Kind,
-        piece: &Piece,
-        vectors: &[Tensor<1>],
-    ) -> Result<Vec<Tensor<1>>, FlatnessError> {
+    fn products(&self, kind: Kind, piece: &Piece) -> Result<Vec<Tensor<1>>, FlatnessError> {
         let batch = self.problem.batch(piece)?;
-        let products = vectors.iter().map(|vector| {
-            let direction = self.layout.direction(&self.model, vector);
-            match self.product(kind, batch.clone(), &direction) {
-                Some(slope) => self.layout.gradient(&self.model, &slope),
+        let View { layout, .. } = self.view;
+        let products = self.directions.iter().map(|direction| {
+            match self.product(kind, batch.clone(), direction) {
+                Some(slope) => layout.gradient(&self.model, &slope),
                 // A loss that does not change along the direction.
-                None => vector.zeros_like().inner(),
+                None => layout.zeros(),
             }
         });
         Ok(products.collect())

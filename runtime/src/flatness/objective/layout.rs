@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Device, Gradients, Tensor};
 
-use crate::flatness::FlatnessError;
+use crate::flatness::{FlatnessError, lengths};
 use crate::optim::{Parameter, parameters, path_matches, refuse_tied};
 
 /// A parameter's place in the vectors of an [`Objective`](super::Objective).
@@ -139,6 +139,10 @@ impl Layout {
         })
     }
 
+    pub fn zeros(&self) -> Tensor<1> {
+        Tensor::zeros([self.size], (&self.device, self.dtype))
+    }
+
     /// The numbers of `model` as one vector.
     pub fn weights<M: Module>(&self, model: &M) -> Tensor<1> {
         self.collect(model, None)
@@ -147,7 +151,7 @@ impl Layout {
     /// The gradient of `loss` as one vector, with zeros where it depends on nothing.
     pub fn gradient<M: Module>(&self, model: &M, loss: &Tensor<1>) -> Tensor<1> {
         if !loss.is_tracked() {
-            return Tensor::zeros([self.size], (&self.device, self.dtype));
+            return self.zeros();
         }
         self.collect(model, Some(&loss.backward()))
     }
@@ -163,12 +167,13 @@ impl Layout {
         Tensor::cat(collecting.parts, 0)
     }
 
-    /// `model` with those numbers in the place of its own, differentiated by them alone.
-    pub fn at<M: Module>(&self, model: M, weights: Option<&Tensor<1>>) -> M {
+    /// `model` with the numbers of `weights`, where there are some, in the place of its own, and
+    /// differentiated by what is looked at alone.
+    pub fn at<M: Module>(&self, model: M, weights: Option<(&Layout, &Tensor<1>)>) -> M {
         model.map(&mut Writing {
             layout: self,
             at: 0,
-            vector: weights,
+            numbers: weights,
             leaf: true,
         })
     }
@@ -180,9 +185,56 @@ impl Layout {
         model.valid().map(&mut Writing {
             layout: self,
             at: 0,
-            vector: Some(vector),
+            numbers: Some((self, vector)),
             leaf: false,
         })
+    }
+
+    /// `weights`, a vector of these parameters, as one of those of `whole`, with the numbers of `base`
+    /// for the others.
+    pub fn within(&self, whole: &Layout, weights: Tensor<1>, base: &Tensor<1>) -> Tensor<1> {
+        if self.size == whole.size {
+            return weights;
+        }
+        let pairs = whole.starts.iter().zip(&self.starts).zip(&whole.all);
+        let parts = pairs.filter_map(|((outer, inner), parameter)| {
+            let numbers = parameter.shape.num_elements();
+            match (outer, inner) {
+                (_, Some(inner)) => Some(weights.clone().narrow(0, *inner, numbers)),
+                (Some(outer), None) => Some(base.clone().narrow(0, *outer, numbers)),
+                (None, None) => None,
+            }
+        });
+        Tensor::cat(parts.collect(), 0)
+    }
+
+    /// These parameters' part of a vector of those of `whole`.
+    pub fn part(&self, whole: &Layout, weights: &Tensor<1>) -> Tensor<1> {
+        if self.size == whole.size {
+            return weights.clone();
+        }
+        let pairs = whole.starts.iter().zip(&self.starts).zip(&whole.all);
+        let parts = pairs.filter_map(|((outer, inner), parameter)| {
+            let (outer, _) = ((*outer)?, (*inner)?);
+            let numbers = parameter.shape.num_elements();
+            Some(weights.clone().narrow(0, outer, numbers))
+        });
+        Tensor::cat(parts.collect(), 0)
+    }
+
+    /// The vector where the model is, and in its precision.
+    ///
+    /// # Errors
+    ///
+    /// One of another length.
+    pub fn own(&self, vector: &Tensor<1>) -> Result<Tensor<1>, FlatnessError> {
+        lengths(self.size, std::slice::from_ref(vector))?;
+        let vector = vector.clone().inner();
+        let vector = match vector.device() == self.device {
+            true => vector,
+            false => vector.to_device(&self.device),
+        };
+        Ok(vector.cast(self.dtype))
     }
 }
 
@@ -237,33 +289,36 @@ impl ModuleVisitor for Collecting<'_> {
 struct Writing<'a> {
     layout: &'a Layout,
     at: usize,
-    vector: Option<&'a Tensor<1>>,
+    /// A vector, and where each parameter lies in it.
+    numbers: Option<(&'a Layout, &'a Tensor<1>)>,
     leaf: bool,
 }
 
 impl ModuleMapper for Writing<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let (parameter, start) = (
-            self.layout.all.get(self.at),
-            self.layout.starts.get(self.at),
-        );
+        let at = self.at;
         self.at += 1;
-        if self.leaf && !parameter.is_some_and(|parameter| parameter.trainable) {
+        let trained = self.layout.all.get(at);
+        if self.leaf && !trained.is_some_and(|parameter| parameter.trainable) {
             return param;
         }
-        let start = start.copied().flatten();
+        let start = |layout: &Layout| layout.starts.get(at).copied().flatten();
+        let part = self
+            .numbers
+            .and_then(|(layout, vector)| Some((start(layout)?, vector)));
         param.map(|old| {
             let (shape, dtype) = (old.shape(), old.dtype());
             let numbers = shape.num_elements();
-            let new = match (self.vector, start) {
-                (Some(vector), Some(start)) => {
-                    let part = vector.clone().inner().narrow(0, start, numbers);
+            let new = match part {
+                Some((start, vector)) => {
+                    let part = vector.clone().narrow(0, start, numbers);
                     part.cast(dtype).reshape(shape)
                 }
-                (Some(_), None) if !self.leaf => old.inner().zeros_like(),
-                _ => old.inner(),
+                None if self.leaf => old.inner(),
+                None => old.inner().zeros_like(),
             };
-            Tensor::from_inner(new).set_require_grad(self.leaf && start.is_some())
+            let leaf = self.leaf && start(self.layout).is_some();
+            Tensor::from_inner(new).set_require_grad(leaf)
         })
     }
 }

@@ -15,8 +15,8 @@ use burn::tensor::Tensor;
 use self::declared::{Declared, Feed};
 use self::layout::Layout;
 use self::plain::Plain;
-use self::problem::{Kind, Piece, Place, Problem};
-use super::{Approximation, FlatnessError, Operator, Watch, lengths};
+use self::problem::{Kind, Piece, Place, Problem, View};
+use super::{Approximation, FlatnessError, Operator, Watch};
 use crate::data::Source;
 use crate::model::{Batch, Model, ModelConfig};
 
@@ -59,9 +59,14 @@ pub use self::layout::ParameterSlice;
 #[derive(Clone)]
 pub struct Objective<'a> {
     problem: Rc<dyn Problem + 'a>,
-    layout: Rc<Layout>,
+    /// All that training moves.
+    whole: Rc<Layout>,
+    /// The network's own numbers for it.
     own: Tensor<1>,
+    /// Other numbers for it.
     weights: Option<Tensor<1>>,
+    /// What is looked at.
+    layout: Rc<Layout>,
     batch: usize,
     batch_statistics: bool,
     watch: Watch,
@@ -84,7 +89,7 @@ impl<'a> Objective<'a> {
         batches: Vec<Batch<M>>,
     ) -> Result<Self, FlatnessError> {
         let objective = Objective::declared(model, Feed::Batches(batches))?;
-        objective.with_batch_statistics().batch(1)
+        objective.with_batch_statistics()?.batch(1)
     }
 
     fn declared<M: Model>(model: &M, feed: Feed<'a, M>) -> Result<Self, FlatnessError> {
@@ -92,12 +97,7 @@ impl<'a> Objective<'a> {
         let layout = Layout::of(&model)?;
         let device = layout.device.clone().autodiff();
         let own = layout.weights(&model);
-        let problem = Declared {
-            model: model.freeze(),
-            feed,
-            device,
-            kept: RefCell::default(),
-        };
+        let problem = Declared::new(model, feed, device);
         Objective::of(Rc::new(problem), layout, own)
     }
 
@@ -105,7 +105,8 @@ impl<'a> Objective<'a> {
     /// of its examples. `loss` gives the mean loss of a batch.
     ///
     /// Burn differentiates once, so products with the Hessian are central differences of gradients,
-    /// and say so; there is no Gauss-Newton and no Fisher product.
+    /// and say so; there is no Gauss-Newton and no Fisher product. The module runs as in inference, frozen:
+    /// Burn's batch norm goes by its running statistics.
     ///
     /// ```
     /// use kiln::flatness::{Approximation, Objective, Operator};
@@ -158,11 +159,13 @@ impl<'a> Objective<'a> {
         if problem.examples() == 0 {
             return Err(FlatnessError::argument("examples", 0, "at least 1"));
         }
+        let layout = Rc::new(layout);
         Ok(Objective {
             problem,
-            layout: Rc::new(layout),
+            whole: layout.clone(),
             own,
             weights: None,
+            layout,
             batch: 256,
             batch_statistics: false,
             watch: Watch::silent(),
@@ -183,12 +186,25 @@ impl<'a> Objective<'a> {
     }
 
     /// `batch_norm` uses the statistics of each batch, as in training, and they are part of what is
-    /// differentiated.
-    pub fn with_batch_statistics(self) -> Self {
-        Objective {
+    /// differentiated. One that is frozen keeps to its running statistics, as in training.
+    ///
+    /// # Errors
+    ///
+    /// A module that was not declared: there is no derivative of its statistics.
+    pub fn with_batch_statistics(self) -> Result<Self, FlatnessError> {
+        if !self.problem.has_batch_statistics() {
+            let found = "a module that was not declared";
+            let expected = "said of a declared network, which can differentiate them";
+            return Err(FlatnessError::argument(
+                "with_batch_statistics",
+                found,
+                expected,
+            ));
+        }
+        Ok(Objective {
             batch_statistics: true,
             ..self
-        }
+        })
     }
 
     /// Who sees the progress, and what stops it.
@@ -204,7 +220,7 @@ impl<'a> Objective<'a> {
     ///
     /// Where no parameter matches; those that there are are listed.
     pub fn only(&self, pattern: &str) -> Result<Self, FlatnessError> {
-        self.restricted(self.layout.only(pattern)?)
+        Ok(self.restricted(self.layout.only(pattern)?))
     }
 
     /// The same loss as a function of each layer's parameters alone, with the layer's path: the blocks
@@ -216,31 +232,17 @@ impl<'a> Objective<'a> {
     pub fn layers(&self) -> Result<Vec<(String, Self)>, FlatnessError> {
         let layers = self.layout.layers().into_iter();
         let layers = layers.map(|layer| {
-            let restricted = self.restricted(self.layout.layer(&layer)?)?;
+            let restricted = self.restricted(self.layout.layer(&layer)?);
             Ok((layer, restricted))
         });
         layers.collect()
     }
 
-    fn restricted(&self, layout: Layout) -> Result<Self, FlatnessError> {
-        if self.weights.is_some() {
-            let found = "an objective at other weights";
-            return Err(FlatnessError::argument("only", found, "said before `at`"));
-        }
-        let kept: Vec<_> = layout.slices().map(|slice| slice.path).collect();
-        let parts = self
-            .layout
-            .slices()
-            .filter(|slice| kept.contains(&slice.path));
-        let parts = parts.map(|slice| {
-            let own = self.own.clone();
-            own.narrow(0, slice.range.start, slice.range.len())
-        });
-        Ok(Objective {
-            own: Tensor::cat(parts.collect(), 0),
+    fn restricted(&self, layout: Layout) -> Self {
+        Objective {
             layout: Rc::new(layout),
             ..self.clone()
-        })
+        }
     }
 
     /// The number of parameters.
@@ -266,7 +268,12 @@ impl<'a> Objective<'a> {
 
     /// The parameters `w` at which the loss is looked at.
     pub fn weights(&self) -> Tensor<1> {
-        self.weights.as_ref().unwrap_or(&self.own).clone()
+        self.layout.part(&self.whole, self.all())
+    }
+
+    /// The numbers of all that training moves.
+    fn all(&self) -> &Tensor<1> {
+        self.weights.as_ref().unwrap_or(&self.own)
     }
 
     /// The same loss at other parameters.
@@ -275,9 +282,9 @@ impl<'a> Objective<'a> {
     ///
     /// A vector of another length.
     pub fn at(&self, weights: Tensor<1>) -> Result<Self, FlatnessError> {
-        lengths(self.size(), std::slice::from_ref(&weights))?;
+        let weights = self.layout.own(&weights)?;
         Ok(Objective {
-            weights: Some(weights.inner()),
+            weights: Some(self.layout.within(&self.whole, weights, self.all())),
             ..self.clone()
         })
     }
@@ -291,7 +298,9 @@ impl<'a> Objective<'a> {
     pub fn write<M: Module>(&self, model: &M) -> Result<M, FlatnessError> {
         let model = still(model);
         self.layout.check(&model)?;
-        Ok(self.layout.at(model, Some(&self.weights())).valid())
+        let weights = self.weights();
+        let here = Some((&*self.layout, &weights));
+        Ok(self.layout.at(model, here).valid())
     }
 
     /// `L(w)`.
@@ -300,7 +309,7 @@ impl<'a> Objective<'a> {
     ///
     /// An error of the data, or a loss that is not finite.
     pub fn loss(&self) -> Result<f64, FlatnessError> {
-        let place = self.place();
+        let place = self.place(&[]);
         let mut losses = Vec::new();
         for piece in self.pieces() {
             losses.push((place.loss(&piece)?, piece.share));
@@ -323,7 +332,7 @@ impl<'a> Objective<'a> {
     ///
     /// An error of the data, or a loss or a gradient that is not finite.
     pub fn loss_and_gradient(&self) -> Result<(f64, Tensor<1>), FlatnessError> {
-        let place = self.place();
+        let place = self.place(&[]);
         let (mut losses, mut sum) = (Vec::new(), Sum::default());
         for piece in self.pieces() {
             let [loss, gradient] = place.gradient(&piece)?;
@@ -331,7 +340,7 @@ impl<'a> Objective<'a> {
             sum.add(gradient, piece.share);
         }
         let loss = mean(losses)?;
-        Ok((loss, sum.finished(|| self.layout_zeros(), "the gradient")?))
+        Ok((loss, sum.finished("the gradient")?))
     }
 
     /// The matrix of second derivatives of the loss.
@@ -366,14 +375,14 @@ impl<'a> Objective<'a> {
         self.problem.pieces(self.batch)
     }
 
-    fn place(&self) -> Box<dyn Place + '_> {
+    fn place<'b>(&'b self, vectors: &'b [Tensor<1>]) -> Box<dyn Place + 'b> {
         let weights = self.weights.as_ref();
-        self.problem
-            .place(&self.layout, weights, self.batch_statistics)
-    }
-
-    fn layout_zeros(&self) -> Tensor<1> {
-        self.own.zeros_like()
+        self.problem.place(View {
+            layout: &self.layout,
+            weights: weights.map(|weights| (&*self.whole, weights)),
+            batch_statistics: self.batch_statistics,
+            vectors,
+        })
     }
 }
 
@@ -397,12 +406,13 @@ impl Curvature<'_> {
 
 impl Operator for Curvature<'_> {
     fn zeros(&self) -> Tensor<1> {
-        self.objective.layout_zeros()
+        self.objective.layout.zeros()
     }
 
     fn products(&self, vectors: &[Tensor<1>]) -> Result<Vec<Tensor<1>>, FlatnessError> {
         let objective = &self.objective;
-        lengths(objective.size(), vectors)?;
+        let vectors = vectors.iter().map(|vector| objective.layout.own(vector));
+        let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
         if self.kind == Kind::Fisher && objective.batch_statistics {
             return Err(FlatnessError::argument(
                 "fisher",
@@ -410,18 +420,17 @@ impl Operator for Curvature<'_> {
                 "defined for examples that do not",
             ));
         }
-        let place = objective.place();
+        let place = objective.place(&vectors);
         let mut sums: Vec<Sum> = vectors.iter().map(|_| Sum::default()).collect();
         for piece in objective.pieces() {
-            let products = place.products(self.kind, &piece, vectors)?;
+            let products = place.products(self.kind, &piece)?;
             for (sum, product) in sums.iter_mut().zip(products) {
                 sum.add(product, piece.share);
             }
         }
         *self.approximations.borrow_mut() = place.approximations();
         let sums = sums.into_iter();
-        sums.map(|sum| sum.finished(|| self.zeros(), "the product"))
-            .collect()
+        sums.map(|sum| sum.finished("the product")).collect()
     }
 
     /// Known once there was a product.
@@ -439,25 +448,34 @@ fn still<M: Module>(model: &M) -> M {
     model.valid().train()
 }
 
-/// A weighted sum.
+/// A weighted sum of at least one term, with what rounding took from it (Kahan 1965): it is off by two
+/// roundings, however many terms there are.
 #[derive(Default)]
-struct Sum(Option<Tensor<1>>);
+struct Sum {
+    sum: Option<Tensor<1>>,
+    excess: Option<Tensor<1>>,
+}
 
 impl Sum {
     fn add(&mut self, term: Tensor<1>, share: f64) {
         let term = if share == 1.0 { term } else { term * share };
-        self.0 = Some(match self.0.take() {
-            Some(sum) => sum + term,
+        let Some(before) = self.sum.take() else {
+            self.sum = Some(term);
+            return;
+        };
+        let term = match self.excess.take() {
+            Some(excess) => term - excess,
             None => term,
-        });
+        };
+        let sum = before.clone() + term.clone();
+        self.excess = Some((sum.clone() - before) - term);
+        self.sum = Some(sum);
     }
 
-    fn finished(
-        self,
-        zeros: impl FnOnce() -> Tensor<1>,
-        what: &str,
-    ) -> Result<Tensor<1>, FlatnessError> {
-        let sum = self.0.unwrap_or_else(zeros);
+    fn finished(self, what: &str) -> Result<Tensor<1>, FlatnessError> {
+        let Some(sum) = self.sum else {
+            return Err(FlatnessError::argument("examples", 0, "at least 1"));
+        };
         if sum.clone().is_finite().all().into_scalar::<bool>() {
             return Ok(sum);
         }

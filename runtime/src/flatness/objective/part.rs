@@ -16,7 +16,7 @@ impl Objective<'_> {
         examples: impl IntoIterator<Item = usize>,
     ) -> Result<(f64, Tensor<1>), FlatnessError> {
         let examples: Vec<usize> = examples.into_iter().collect();
-        let place = self.place();
+        let place = self.place(&[]);
         let (mut losses, mut sum) = (Vec::new(), Sum::default());
         for chosen in examples.chunks(self.batch) {
             let share = chosen.len() as f64 / examples.len() as f64;
@@ -25,7 +25,8 @@ impl Objective<'_> {
             sum.add(gradient, share);
         }
         let loss = losses.into_iter().map(|loss| loss.into_scalar::<f64>());
-        Ok((loss.sum(), sum.0.unwrap_or_else(|| self.layout_zeros())))
+        let gradient = sum.sum.unwrap_or_else(|| self.layout.zeros());
+        Ok((loss.sum(), gradient))
     }
 
     /// Whether examples see each other, so that the gradient of a batch is no mean of theirs.
@@ -41,7 +42,7 @@ impl Objective<'_> {
     /// The mean loss, which may be an infinity or no number, and the share of classes that are right,
     /// where the loss knows right from wrong.
     pub(crate) fn score(&self) -> Result<(f64, Option<f64>), FlatnessError> {
-        let place = self.place();
+        let place = self.place(&[]);
         // Read together at the end: on a GPU every reading waits for the device.
         let (mut losses, mut shares, mut right) = (Vec::new(), Vec::new(), Vec::new());
         for piece in self.pieces() {

@@ -1,11 +1,11 @@
 //! Burn modules that were not declared: derivatives beyond the first are differences.
 
 use burn::module::Module;
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 
-use super::layout::Layout;
-use super::problem::{Kind, Piece, Place, Problem};
+use super::problem::{Kind, Piece, Place, Problem, View};
 use crate::flatness::{Approximation, FlatnessError};
+use crate::tangent::Scale;
 
 /// A module with batches and a loss.
 pub(super) struct Plain<M, B, F> {
@@ -18,7 +18,7 @@ pub(super) struct Plain<M, B, F> {
 
 struct Here<'a, M, B, F> {
     problem: &'a Plain<M, B, F>,
-    layout: &'a Layout,
+    view: View<'a>,
     module: M,
 }
 
@@ -48,16 +48,15 @@ impl<M: Module, B: Clone, F: Fn(&M, B) -> Tensor<1>> Problem for Plain<M, B, F> 
         Err(FlatnessError::argument("objective", found, expected))
     }
 
-    fn place<'a>(
-        &'a self,
-        layout: &'a Layout,
-        weights: Option<&Tensor<1>>,
-        _: bool,
-    ) -> Box<dyn Place + 'a> {
+    fn has_batch_statistics(&self) -> bool {
+        false
+    }
+
+    fn place<'a>(&'a self, view: View<'a>) -> Box<dyn Place + 'a> {
         Box::new(Here {
             problem: self,
-            layout,
-            module: layout.at(self.module.clone(), weights),
+            view,
+            module: view.layout.at(self.module.clone(), view.weights),
         })
     }
 }
@@ -70,7 +69,7 @@ impl<M: Module, B: Clone, F: Fn(&M, B) -> Tensor<1>> Here<'_, M, B, F> {
 
     fn slope(&self, module: &M, piece: &Piece) -> [Tensor<1>; 2] {
         let loss = self.mean_loss(module, piece);
-        let gradient = self.layout.gradient(module, &loss);
+        let gradient = self.view.layout.gradient(module, &loss);
         [loss.inner(), gradient]
     }
 }
@@ -84,34 +83,22 @@ impl<M: Module, B: Clone, F: Fn(&M, B) -> Tensor<1>> Place for Here<'_, M, B, F>
         Ok(self.slope(&self.module, piece))
     }
 
-    /// `(∇L(w + h v) - ∇L(w - h v)) / 2h`, with `h` as for the difference of a layer: `ε^(1/3)` of
-    /// the length of the weights.
-    fn products(
-        &self,
-        kind: Kind,
-        piece: &Piece,
-        vectors: &[Tensor<1>],
-    ) -> Result<Vec<Tensor<1>>, FlatnessError> {
+    /// `(∇L(w + h v) - ∇L(w - h v)) / 2h`, with `h` as for the [difference](Scale::step) of a layer.
+    fn products(&self, kind: Kind, piece: &Piece) -> Result<Vec<Tensor<1>>, FlatnessError> {
         if kind != Kind::Hessian {
             return Err(FlatnessError::Undeclared);
         }
-        let weights = self.layout.weights(&self.module);
-        let epsilon: f64 = match self.layout.dtype {
-            DType::F64 => f64::EPSILON,
-            _ => f32::EPSILON.into(),
-        };
-        let length = |vector: &Tensor<1>| vector.clone().square().sum().into_scalar::<f64>().sqrt();
-        let size = length(&weights).max(1e-3);
+        let View {
+            layout, vectors, ..
+        } = self.view;
+        let weights = layout.weights(&self.module);
         let products = vectors.iter().map(|vector| {
-            let vector = vector.clone().inner();
-            let norm = length(&vector);
-            if norm == 0.0 {
-                return vector;
-            }
-            let h = epsilon.cbrt() * size / norm;
+            let Some(h) = Scale::of(&weights, Some(vector)).step() else {
+                return vector.clone();
+            };
             let [plus, minus] = [h, -h].map(|h| {
                 let there = weights.clone() + vector.clone() * h;
-                let module = self.layout.at(self.module.clone(), Some(&there));
+                let module = layout.at(self.module.clone(), Some((layout, &there)));
                 let [_, gradient] = self.slope(&module, piece);
                 gradient
             });

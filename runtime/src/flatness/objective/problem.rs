@@ -58,13 +58,23 @@ pub(super) trait Problem {
         0
     }
 
-    /// The network with these numbers for the parameters of `layout`, or with its own.
-    fn place<'a>(
-        &'a self,
-        layout: &'a Layout,
-        weights: Option<&Tensor<1>>,
-        batch_statistics: bool,
-    ) -> Box<dyn Place + 'a>;
+    /// Whether it can be run with the statistics of its batches.
+    fn has_batch_statistics(&self) -> bool;
+
+    /// The network as `view` says.
+    fn place<'a>(&'a self, view: View<'a>) -> Box<dyn Place + 'a>;
+}
+
+/// What of a network is looked at, and where.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    /// The parameters.
+    pub layout: &'a Layout,
+    /// The numbers of all that training moves, if they are not the network's own.
+    pub weights: Option<(&'a Layout, &'a Tensor<1>)>,
+    pub batch_statistics: bool,
+    /// The vectors of the products.
+    pub vectors: &'a [Tensor<1>],
 }
 
 /// A network at one place of the loss surface.
@@ -80,13 +90,8 @@ pub(super) trait Place {
     /// The mean loss of a piece and its gradient.
     fn gradient(&self, piece: &Piece) -> Result<[Tensor<1>; 2], FlatnessError>;
 
-    /// The products of the piece's matrix with `vectors`.
-    fn products(
-        &self,
-        kind: Kind,
-        piece: &Piece,
-        vectors: &[Tensor<1>],
-    ) -> Result<Vec<Tensor<1>>, FlatnessError>;
+    /// The products of the piece's matrix with the view's vectors.
+    fn products(&self, kind: Kind, piece: &Piece) -> Result<Vec<Tensor<1>>, FlatnessError>;
 
     /// What of the products so far was no exact derivative.
     fn approximations(&self) -> Vec<Approximation>;
