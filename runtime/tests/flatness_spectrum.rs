@@ -5,11 +5,13 @@
 #[path = "flatness/matrices.rs"]
 mod matrices;
 
+use std::cell::RefCell;
+
 use burn::tensor::{DType, Tensor};
 use kiln::flatness::{
-    CriticalPoint, Density, Diagonal, FlatnessError, Lanczos, Operator, Spectrum, Trace,
+    CriticalPoint, Density, Diagonal, FlatnessError, Lanczos, Matrix, Operator, Spectrum, Trace,
 };
-use matrices::{Known, dot, precisions, values};
+use matrices::{Known, Noisy, dot, precisions, values};
 
 fn spectra() -> Vec<(&'static str, Vec<f64>)> {
     let indefinite = |size: usize| (0..size).map(move |at| at as f64 - size as f64 / 3.0);
@@ -276,6 +278,64 @@ fn a_critical_point_is_told_within_the_errors() {
         assert_eq!(found.is_some(), step.is_some());
         assert!((found.unwrap_or(0.0) - step.unwrap_or(0.0)).abs() < 1e-3);
     }
+}
+
+/// The null space of a convex loss is no saddle because the products are noisy.
+#[test]
+fn noise_of_the_products_decides_nothing() {
+    let cases = [
+        (4, 2, CriticalPoint::Undecided),
+        (30, 10, CriticalPoint::Undecided),
+        (200, 150, CriticalPoint::Undecided),
+        (40, 0, CriticalPoint::Minimum),
+    ];
+    for (size, zeros, expected) in cases {
+        let value = |at: usize| if at < zeros { 0.0 } else { 1.0 + at as f64 };
+        let known = Known::new((0..size).map(value).collect());
+        for (dtype, _) in precisions() {
+            let (mut off, mut wide) = (0, 0.0_f64);
+            for seed in 0..25 {
+                let operator = Noisy {
+                    matrix: known.operator(dtype).matrix,
+                    share: 1e-4,
+                    state: RefCell::new(seed),
+                };
+                let spectrum = Lanczos::new().top(1).bottom(1).run(&operator).unwrap();
+                assert!(spectrum.complete);
+                let found = spectrum.critical_point();
+                assert_eq!(found, expected, "{size} {seed} {:?}", spectrum.bottom);
+                for pair in spectrum.top.iter().chain(&spectrum.bottom) {
+                    let near = known.eigenvalues.iter().map(|one| (one - pair.value).abs());
+                    off += usize::from(near.fold(f64::INFINITY, f64::min) > pair.residual);
+                }
+                wide = wide.max(spectrum.rounding / known.norm());
+            }
+            println!("{size} {dtype:?}: {off} outside, rounding up to {wide:e}");
+            assert_eq!(off, 0);
+            assert!(wide < 1e-2);
+        }
+    }
+    // Far outside of the noise.
+    let known = Known::new((0..40).map(|at| f64::from(at) - 3.0).collect());
+    let operator = |share| Noisy {
+        matrix: known.operator(DType::F32).matrix,
+        share,
+        state: RefCell::new(1),
+    };
+    let search = Lanczos::new().top(1).bottom(1);
+    let spectrum = search.run(&operator(1e-4)).unwrap();
+    assert_eq!(spectrum.critical_point(), CriticalPoint::Saddle);
+    // More noise than the tolerance allows.
+    assert!(!search.run(&operator(0.1)).unwrap().complete);
+}
+
+#[test]
+fn a_matrix_that_is_not_symmetric_is_told() {
+    let entries = [[1.0, 5.0, 0.0], [0.0, 2.0, 5.0], [0.0, 0.0, 3.0]];
+    let matrix = Matrix::new(Tensor::from_floats(entries, &matrices::device())).unwrap();
+    let spectrum = Lanczos::new().top(1).bottom(1).run(&matrix).unwrap();
+    assert!(!spectrum.complete && spectrum.rounding > 1.0);
+    assert_eq!(spectrum.critical_point(), CriticalPoint::Undecided);
 }
 
 #[test]

@@ -117,6 +117,13 @@ fn hutch_plus_plus_is_exact_for_a_low_rank_and_better_for_a_decaying_spectrum() 
             assert_eq!(estimate.products, operator.products.get());
         }
     }
+    let known = indefinite();
+    let size = known.eigenvalues.len();
+    let operator = known.operator(DType::F32);
+    let estimate = Trace::hutch_plus_plus(size).run(&operator).unwrap();
+    assert!((estimate.trace - known.trace()).abs() <= 1e-4 * known.norm());
+    assert_eq!((estimate.probes, estimate.standard_error), (0, 0.0));
+    assert_eq!(estimate.products, 2 * size);
     let known = decaying();
     let operator = known.operator(DType::F32);
     let error = |search: Trace| {
@@ -294,6 +301,9 @@ fn an_interruption_leaves_what_there_is() {
     let density = Density::new().steps(10).vectors(3).run(&stopped()).unwrap();
     assert!(!density.complete && density.products == 13);
     assert_eq!(density.runs[1].nodes.len(), 3);
+    // Too late to stop anything.
+    let density = Density::new().steps(13).run(&stopped()).unwrap();
+    assert!(density.complete && density.products == 13);
 }
 
 #[test]

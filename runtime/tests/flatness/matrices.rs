@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -141,5 +141,44 @@ impl Operator for Counted {
 
     fn watch(&self) -> Watch {
         Watch::silent().stop_when(self.stop.clone())
+    }
+}
+
+/// Whose products are off by a random vector, of this share of their length.
+pub struct Noisy {
+    pub matrix: Matrix,
+    pub share: f64,
+    pub state: RefCell<u64>,
+}
+
+impl Operator for Noisy {
+    fn zeros(&self) -> Tensor<1> {
+        self.matrix.zeros()
+    }
+
+    fn products(&self, vectors: &[Tensor<1>]) -> Result<Vec<Tensor<1>>, FlatnessError> {
+        let products = self.matrix.products(vectors)?.into_iter();
+        Ok(products.map(|product| self.disturb(product)).collect())
+    }
+}
+
+impl Noisy {
+    fn disturb(&self, product: Tensor<1>) -> Tensor<1> {
+        let mut state = self.state.borrow_mut();
+        let mut uniform = || {
+            // The constants of Knuth's MMIX.
+            *state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (*state >> 33) as f64 / (1u64 << 30) as f64 - 1.0
+        };
+        let product_values = values(&product);
+        let noise: Vec<f64> = product_values.iter().map(|_| uniform()).collect();
+        let length = |vector: &[f64]| dot(vector, vector).sqrt();
+        let scale = self.share * length(&product_values) / length(&noise);
+        let noise = noise.iter().map(|noise| scale * noise);
+        let disturbed = product_values.iter().zip(noise).map(|(a, b)| a + b);
+        let disturbed = TensorData::from(disturbed.collect::<Vec<f64>>().as_slice());
+        Tensor::from_data(disturbed, (&product.device(), product.dtype()))
     }
 }

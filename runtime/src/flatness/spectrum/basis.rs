@@ -1,5 +1,7 @@
 //! Orthonormal vectors, and the dot products that decide results.
 
+use std::ops::Range;
+
 use burn::tensor::{Tensor, TensorData};
 use nalgebra::DMatrix;
 
@@ -119,9 +121,13 @@ impl Basis {
         }
     }
 
-    pub(super) fn vectors(&self) -> Vec<Tensor<1>> {
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    pub(super) fn vectors(&self, range: Range<usize>) -> Vec<Tensor<1>> {
         let vector = |at: usize| self.row(&self.blocks[at / ROWS], at % ROWS);
-        (0..self.length).map(vector).collect()
+        range.map(vector).collect()
     }
 
     /// The combinations of the vectors that the columns of `weights` say.
@@ -152,6 +158,6 @@ pub(in crate::flatness) fn dot(left: &Tensor<1>, right: &Tensor<1>) -> f64 {
     (left.clone() * right.clone()).sum().into_scalar::<f64>()
 }
 
-pub(in crate::flatness) fn norm(vector: &Tensor<1>) -> f64 {
+pub(crate) fn norm(vector: &Tensor<1>) -> f64 {
     dot(vector, vector).sqrt()
 }

@@ -111,7 +111,8 @@ impl Density {
         let steps = self.steps.min(size);
         let watch = operator.watch();
         let mut task = watch.task("spectral density", steps.saturating_mul(self.vectors));
-        let (mut runs, mut products, mut on) = (Vec::new(), 0, true);
+        let (mut runs, mut products) = (Vec::new(), 0);
+        let (mut on, mut whole) = (true, true);
         while on && runs.len() < self.vectors {
             let seed = self.seed.wrapping_add(runs.len() as u64);
             let mut recurrence = Recurrence::new(operator, seed)?;
@@ -119,7 +120,8 @@ impl Density {
                 recurrence.step()?;
                 on = task.step();
                 // An invariant space has all that its vector sees.
-                if !on || recurrence.len() == steps || recurrence.invariant() {
+                whole = recurrence.len() == steps || recurrence.invariant();
+                if whole || !on {
                     break;
                 }
                 recurrence.advance()?;
@@ -133,7 +135,7 @@ impl Density {
             });
         }
         let mut density = SpectralDensity {
-            complete: on,
+            complete: whole && runs.len() == self.vectors,
             runs,
             size,
             width: 0.0,

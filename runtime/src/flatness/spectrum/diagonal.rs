@@ -57,7 +57,8 @@ impl Diagonal {
         self
     }
 
-    /// The fewest and the most probes; 10 to 1,000 by default.
+    /// The fewest and the most probes; 10 to 1,000 by default. As with [`Trace`](super::Trace), few
+    /// make the standard errors too small on average.
     pub fn probes(mut self, probes: RangeInclusive<usize>) -> Self {
         (self.probes.least, self.probes.most) = probes.into_inner();
         self

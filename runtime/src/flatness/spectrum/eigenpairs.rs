@@ -10,8 +10,8 @@ pub struct Eigenpair {
     /// The eigenvalue θ: of a Hessian, a curvature, in units of the loss per squared unit of the
     /// weights.
     pub value: f64,
-    /// The residual norm |A y - θ y| and the rounding of the products: an eigenvalue lies within
-    /// this distance of θ.
+    /// The residual norm |A y - θ y| and the [error](Spectrum::rounding) of the products: an
+    /// eigenvalue lies within this distance of θ.
     pub residual: f64,
     /// The eigenvector y, of length one, on the operator's device.
     #[serde(skip)]
@@ -29,7 +29,10 @@ pub struct Spectrum {
     pub products: usize,
     /// Whether all that were asked for are here and as exact as was asked for.
     pub complete: bool,
-    /// What rounding may change of an eigenvalue.
+    /// What errors of the products may change of an eigenvalue: by the precision of the numbers,
+    /// or of differences where there are [approximations](Self::approximations), and by how far
+    /// the products were from those of a symmetric matrix, as they show it on their way. It is an
+    /// estimate: an error that is symmetric itself does not show.
     pub rounding: f64,
     /// What of the products was not exact.
     pub approximations: Vec<Approximation>,
@@ -63,8 +66,9 @@ pub struct ConditionNumber {
 impl Spectrum {
     /// What kind of critical point has such a Hessian, decided within the error bounds.
     ///
-    /// A curvature that was found is there, whatever its residual: one upwards and one downwards
-    /// are a [saddle](CriticalPoint::Saddle). A [minimum](CriticalPoint::Minimum) takes a smallest
+    /// A curvature that was found is there, whatever its residual, but for the
+    /// [error](Self::rounding) of the products: one upwards and one downwards are a
+    /// [saddle](CriticalPoint::Saddle). A [minimum](CriticalPoint::Minimum) takes a smallest
     /// eigenvalue, asked for by [`bottom`](super::Lanczos::bottom), that is positive by more than
     /// its residual, and a [maximum](CriticalPoint::Maximum) a largest that is negative by more
     /// than that. The spectrum of a network's Hessian nearly always reaches zero or below.

@@ -28,7 +28,7 @@ const RISK: f64 = 1e-3;
 ///
 /// A Krylov space holds one vector of each eigenspace. Where more than one pair of an end is
 /// asked for, copies of multiple eigenvalues are looked for from further random vectors, until
-/// none can be left but with a probability of 1/1000 (Kuczyński and Woźniakowski 1992, theorem
+/// none can be left but with a probability of about 1/1000 (Kuczyński and Woźniakowski 1992, theorem
 /// 4.2).
 ///
 /// ```
@@ -87,7 +87,8 @@ impl Lanczos {
     /// What the residual norms may be, in units of the largest absolute eigenvalue; 1e-3 by
     /// default. An eigenvalue is then much closer than that, by the square of its residual over
     /// its distance to the next. Less than some ten times the numbers' precision cannot be asked
-    /// for and is not waited for.
+    /// for and is not waited for; products that are not as symmetric as this leave the search
+    /// incomplete.
     pub fn tolerance(self, tolerance: f64) -> Self {
         Lanczos { tolerance, ..self }
     }
@@ -143,10 +144,11 @@ impl Lanczos {
             }
             checked = steps;
             let ritz = recurrence.ritz(0)?;
-            if steps == size {
-                break (true, ritz);
-            }
             let limit = self.tolerance * recurrence.norm() + recurrence.rounding();
+            let exact = recurrence.noise() <= limit;
+            if steps == size {
+                break (exact, ritz);
+            }
             let kept = self.ends(steps);
             let small = steps >= wanted && kept.iter().all(|at| ritz.residuals[*at] <= limit);
             // A random vector sees so little of a single eigenvalue far from many equal ones that
@@ -165,7 +167,7 @@ impl Lanczos {
                 _ => (self.top < 2 && self.bottom < 2, true),
             };
             if converged && settled {
-                break (true, ritz);
+                break (exact, ritz);
             }
             if last {
                 break (false, ritz);
@@ -292,7 +294,7 @@ impl Lanczos {
         let vectors = recurrence.combine(&ritz.vectors.select_columns(&ends));
         let pairs = ends.iter().zip(vectors).map(|(at, vector)| Eigenpair {
             value: ritz.values[*at],
-            residual: ritz.residuals[*at] + recurrence.rounding(),
+            residual: ritz.residuals[*at] + recurrence.noise(),
             vector,
         });
         let mut top: Vec<Eigenpair> = pairs.collect();
@@ -302,7 +304,7 @@ impl Lanczos {
             bottom,
             products: recurrence.products(),
             complete,
-            rounding: recurrence.rounding(),
+            rounding: recurrence.noise(),
             approximations: operator.approximations(),
         }
     }
@@ -314,7 +316,7 @@ struct Locked {
     /// The last of the pairs asked for, of an end of which more than one was.
     lowest_top: Option<f64>,
     highest_bottom: Option<f64>,
-    /// Bounds of the spectrum.
+    /// About where the spectrum begins and ends: an end that is not asked for may be further out.
     lowest: f64,
     highest: f64,
     /// The uncertainty of the pairs.

@@ -16,6 +16,7 @@ pub use self::eigenpairs::{ConditionNumber, CriticalPoint, Eigenpair, Spectrum};
 pub use self::lanczos::Lanczos;
 pub use self::trace::{Trace, TraceEstimate};
 
-pub(super) use self::basis::{dot, norm};
+pub(super) use self::basis::dot;
+pub(crate) use self::basis::norm;
 pub(super) use self::probes::Mean;
-pub(super) use self::recurrence::epsilon;
+pub(super) use self::recurrence::{epsilon, precision};

@@ -9,6 +9,9 @@ use crate::flatness::{FlatnessError, Operator, Random, lengths};
 /// What a product and the work around it lose to rounding, in units of the precision and the
 /// operator's norm.
 const ROUNDING: f64 = 10.0;
+/// The error of an eigenvalue, in units of the products' asymmetry: a matrix of random errors in
+/// few dimensions moves an eigenvalue by some times what one of its columns shows.
+const NOISE: f64 = 4.0;
 
 /// An orthonormal basis V of a Krylov space of an operator A, and VᵀAV.
 ///
@@ -28,9 +31,13 @@ pub(super) struct Recurrence<'a, O: ?Sized> {
     kept: usize,
     /// Of the kept vectors, what their products have outside of this space and the remainder.
     lost: Vec<f64>,
+    /// The longest that a product was along vectors on which a symmetric matrix has none of it.
+    asymmetry: f64,
     /// The largest absolute Ritz value so far.
     norm: f64,
     epsilon: f64,
+    /// The relative error of a product.
+    precision: f64,
     products: usize,
 }
 
@@ -59,12 +66,14 @@ impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
             random: Random::new(seed),
             basis: Basis::new(zeros.clone()),
             epsilon: epsilon(&zeros),
+            precision: 0.0,
             current: zeros,
             previous: None,
             remainder: None,
             columns: Vec::new(),
             kept: 0,
             lost: Vec::new(),
+            asymmetry: 0.0,
             norm: 0.0,
             products: 0,
         };
@@ -86,9 +95,14 @@ impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
         self.norm
     }
 
-    /// The uncertainty of an eigenvalue by rounding.
+    /// The uncertainty of an eigenvalue by rounding, were the products as exact as can be.
     pub(super) fn rounding(&self) -> f64 {
-        ROUNDING * self.epsilon * self.norm
+        ROUNDING * self.precision * self.norm
+    }
+
+    /// The uncertainty of an eigenvalue by what is wrong with the products.
+    pub(super) fn noise(&self) -> f64 {
+        self.rounding().max(NOISE * self.asymmetry)
     }
 
     /// Whether the space is invariant: its Ritz pairs are exact, and it goes on with a vector that
@@ -103,6 +117,7 @@ impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
         let product = self.operator.product(&self.current)?;
         lengths(self.current.dims()[0], std::slice::from_ref(&product))?;
         self.products += 1;
+        self.precision = precision(self.operator, self.epsilon);
         let last = self.len();
         let alpha = dot(&self.current, &product);
         // Nothing but rounding is left in the span after these two, so that one pass is enough.
@@ -122,6 +137,9 @@ impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
                 what: format!("product {} with the operator", self.products),
             });
         }
+        let stray = coefficients[self.kept..last].iter();
+        let stray = stray.map(|part| part * part).sum::<f64>().sqrt();
+        self.asymmetry = self.asymmetry.max(stray);
         column[last] = alpha + coefficients[last];
         column[..self.kept].copy_from_slice(&coefficients[..self.kept]);
         self.norm = self.norm.max(column[last].abs());
@@ -158,12 +176,8 @@ impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
     /// The eigenvalues of VᵀAV without its first `from` rows and columns.
     pub(super) fn ritz(&mut self, from: usize) -> Result<Ritz, FlatnessError> {
         let size = self.len() - from;
-        let entry = |row: usize, column: usize| {
-            let (row, column) = (row.min(column) + from, row.max(column) + from);
-            self.columns[column][row]
-        };
         let eigen = SymmetricEigen::try_new(
-            DMatrix::from_fn(size, size, entry),
+            self.projection(from),
             f64::EPSILON,
             // Three a value are usual.
             1000 * size,
@@ -199,10 +213,7 @@ impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
 
     /// Keeps the Ritz pairs at `kept` and goes on with a random vector.
     pub(super) fn lock(&mut self, ritz: &Ritz, kept: &[usize]) -> Result<(), FlatnessError> {
-        self.keep(
-            &ritz.vectors.select_columns(kept),
-            kept.iter().map(|at| ritz.values[*at]),
-        );
+        self.keep(&ritz.vectors.select_columns(kept));
         self.lost = kept.iter().map(|at| ritz.residuals[*at]).collect();
         self.remainder = None;
         self.refresh()
@@ -225,16 +236,12 @@ impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
             let mut place = weights.view_mut((locked, locked + column), (vector.len(), 1));
             place.copy_from(&vector);
         }
-        let before = (0..locked).map(|at| self.columns[at][at]);
-        let values: Vec<f64> = before
-            .chain(kept.iter().map(|at| ritz.values[*at]))
-            .collect();
-        self.keep(&weights, values.into_iter());
+        self.keep(&weights);
         self.lost.resize(locked + kept.len(), 0.0);
         self.advance()
     }
 
-    fn keep(&mut self, weights: &DMatrix<f64>, values: impl Iterator<Item = f64>) {
+    fn keep(&mut self, weights: &DMatrix<f64>) {
         let vectors = self.combine(weights);
         self.kept = vectors.len();
         self.basis = Basis::new(self.current.zeros_like());
@@ -242,12 +249,27 @@ impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
             let norm = norm(&vector);
             self.basis.push(vector / norm);
         }
-        let columns = values.enumerate().map(|(at, value)| {
-            let mut column = vec![0.0; at + 1];
-            column[at] = value;
-            column
-        });
+        let projection = weights.transpose() * self.projection(0) * weights;
+        let columns = projection.column_iter().enumerate();
+        let columns = columns.map(|(at, column)| column.iter().take(at + 1).copied().collect());
         self.columns = columns.collect();
+    }
+
+    /// VᵀAV without its first `from` rows and columns.
+    fn projection(&self, from: usize) -> DMatrix<f64> {
+        let size = self.len() - from;
+        DMatrix::from_fn(size, size, |row, column| {
+            self.columns[row.max(column) + from][row.min(column) + from]
+        })
+    }
+}
+
+/// The relative error of the products that were taken, of numbers of this precision: theirs, or that
+/// of the best central difference.
+pub(in crate::flatness) fn precision<O: Operator + ?Sized>(operator: &O, epsilon: f64) -> f64 {
+    match operator.approximations().is_empty() {
+        true => epsilon,
+        false => epsilon.powf(2.0 / 3.0),
     }
 }
 
