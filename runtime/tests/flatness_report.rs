@@ -14,8 +14,8 @@ use std::sync::atomic::AtomicBool;
 use doubles::{device, quadratic};
 use kiln::data::digits;
 use kiln::flatness::{
-    Approximation, AsamSharpness, Flatness, FlatnessOptions, GaussianSharpness, Keskar, Lanczos,
-    Objective, SamSharpness, Trace, Volume, Watch,
+    Approximation, AsamSharpness, Flatness, FlatnessError, FlatnessOptions, GaussianSharpness,
+    Keskar, Lanczos, Objective, SamSharpness, Trace, Volume, Watch, top_eigenvalue, trace,
 };
 use kiln::prelude::*;
 use matrices::Known;
@@ -123,6 +123,45 @@ fn an_interruption_leaves_the_rest_missing() {
     assert!(flatness.figures.is_empty());
     assert_eq!(flatness.missing.len(), 8);
     assert!(flatness.missing[0].reason.contains("interrupted"));
+}
+
+/// One figure that cannot be had takes none of the others along.
+#[test]
+fn a_figure_that_fails_is_missing_and_says_why() {
+    let Some(device) = device() else { return };
+    let known = Known::new((1..=12).map(f64::from).collect());
+    let objective = quadratic(&device, &known.entries, &[1.0; 12], &[1.0; 12], 0.0);
+    let options = FlatnessOptions::none()
+        .trace(Trace::hutch_plus_plus(13))
+        .eigenvalues(Lanczos::new().top(1).bottom(1).tolerance(1e-8))
+        .sam(SamSharpness::one_step().rho(-1.0));
+    let flatness = Flatness::measure(&objective, &options).unwrap();
+    assert_eq!(flatness.figures.len(), 3);
+    let names = flatness.missing.iter().map(|missing| missing.name.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["trace", "SAM"]);
+    let reason = &flatness.missing[0].reason;
+    assert!(reason.contains("`rank` is between 1 and 12"), "{reason}");
+    let reason = &flatness.missing[1].reason;
+    assert!(reason.contains("`rho`"), "{reason}");
+}
+
+/// A figure on the way of a training is exact or an error, in a number of products that is known.
+#[test]
+fn a_single_figure_is_exact_or_an_error() {
+    let Some(device) = device() else { return };
+    let known = Known::new((1..=12).map(f64::from).collect());
+    let objective = quadratic(&device, &known.entries, &[1.0; 12], &[1.0; 12], 0.0);
+    assert!((top_eigenvalue(&objective).unwrap() - 12.0).abs() < 0.12);
+    assert!((trace(&objective).unwrap() / 78.0 - 1.0).abs() < 0.4);
+    // No estimate is within a tenth of a trace of zero.
+    let known = Known::new((-6..=6).map(f64::from).collect());
+    let objective = quadratic(&device, &known.entries, &[1.0; 13], &[1.0; 13], 0.0);
+    let error = trace(&objective).unwrap_err();
+    println!("{error}");
+    assert!(matches!(
+        error,
+        FlatnessError::Inexact { products: 100, .. }
+    ));
 }
 
 model! {

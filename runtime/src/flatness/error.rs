@@ -54,6 +54,34 @@ pub enum FlatnessError {
          `NewtonCg`, which does not follow it there"
     )]
     Indefinite,
+    /// A Newton step that conjugate gradients did not come to.
+    #[error(
+        "no Newton step: after {products} products, {residual:.1e} of the gradient is left; the \
+         loss falls for ever along a direction in which it hardly curves, or curves too little for \
+         its precision; use `NewtonCg`, or double precision"
+    )]
+    Unsolved {
+        /// What is left of the gradient: the norm of `∇L + Hp` over that of `∇L`.
+        residual: f64,
+        /// The products that it took.
+        products: usize,
+    },
+    /// A figure that is not as exact as was asked for.
+    #[error(
+        "{figure} is {value:.3e} ± {error:.1e} after {products} products, not exact enough; {fix}"
+    )]
+    Inexact {
+        /// What was measured.
+        figure: &'static str,
+        /// What it came to.
+        value: f64,
+        /// Its error.
+        error: f64,
+        /// The products that it took.
+        products: usize,
+        /// What to do.
+        fix: &'static str,
+    },
     /// An interruption before there was anything to give.
     #[error("interrupted before there was a first result")]
     Interrupted,

@@ -181,12 +181,12 @@ impl FlatnessOptions {
 impl Flatness {
     /// Measures what `options` ask for, around the weights of `objective`.
     ///
-    /// An interruption leaves what was measured until then; what is left is listed as missing.
+    /// What cannot be measured is listed as [missing](Self::missing) with the reason, and so is what
+    /// was left when an interruption came; the others are there.
     ///
     /// # Errors
     ///
-    /// What the measurements themselves refuse; an error of the data, or a loss, a gradient or a
-    /// product that is not finite.
+    /// An error of the data, or a loss or a gradient that is not finite at the weights themselves.
     pub fn measure(
         objective: &Objective<'_>,
         options: &FlatnessOptions,
@@ -207,8 +207,9 @@ impl Flatness {
                 false => flatness.add(objective, part),
             };
             match measured {
-                Err(error @ FlatnessError::Interrupted) => flatness.miss(part.name(), &error),
-                other => other?,
+                Err(error @ FlatnessError::Data(_)) => return Err(error),
+                Err(error) => flatness.miss(part.name(), &error),
+                Ok(()) => {}
             }
         }
         flatness.approximations.sort();
