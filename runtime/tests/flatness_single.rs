@@ -6,7 +6,9 @@ use kiln::burn;
 use kiln::burn::module::Param;
 use kiln::burn::tensor::TensorData;
 use kiln::data::Table;
-use kiln::flatness::{Lanczos, Objective, Operator, SamSharpness, Slice, Trace};
+use kiln::flatness::{
+    CriticalPoint, Lanczos, Objective, Operator, SamSharpness, Slice, Trace, newton_step,
+};
 use kiln::prelude::*;
 
 const EXAMPLES: usize = 23;
@@ -146,6 +148,42 @@ fn softmax_regression() {
         &hessian,
     );
     close(&read(&objective.fisher().product(&v).unwrap()), &fisher);
+}
+
+/// With fewer examples than weights all errors can be zero, and the Hessian is singular.
+#[test]
+fn a_newton_step_without_full_rank() {
+    let device = default_device().unwrap();
+    for (examples, features) in [(1, 4), (3, 5), (20, 60), (60, 64)] {
+        let config = RegressionConfig::new().with_features(features);
+        let model = config.init(&device).unwrap();
+        for seed in 0..5 {
+            let x = numbers(10 + seed, examples * features);
+            let y = numbers(20 + seed, examples * OUTPUTS);
+            let data = Table::values(x, &[features], y, &[OUTPUTS]).unwrap();
+            let objective = Objective::new(&model, &data).unwrap();
+            let there = objective.at(newton_step(&objective).unwrap()).unwrap();
+            let loss = there.loss().unwrap();
+            assert!(loss < 1e-8, "{examples} of {features}: {loss:e}");
+        }
+    }
+}
+
+/// The null space of a softmax regression is no saddle.
+#[test]
+fn a_singular_hessian_is_undecided() {
+    let device = default_device().unwrap();
+    let model = SoftmaxConfig::new().init(&device).unwrap();
+    let x = numbers(4, EXAMPLES * FEATURES);
+    let labels: Vec<usize> = (0..EXAMPLES).map(|i| i % OUTPUTS).collect();
+    let data = Table::classes(x, &[FEATURES], labels, OUTPUTS).unwrap();
+    let objective = Objective::new(&model, &data).unwrap().batch(1).unwrap();
+    for seed in 0..5 {
+        let search = Lanczos::new().top(1).bottom(1).seed(seed);
+        let spectrum = search.run(&objective.hessian()).unwrap();
+        assert_eq!(spectrum.critical_point(), CriticalPoint::Undecided);
+    }
+    newton_step(&objective).unwrap();
 }
 
 #[derive(Module, Debug)]

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use kiln::burn::nn::{Linear, LinearConfig};
 use kiln::burn::tensor::{FloatDType, TensorData};
 use kiln::data::{DataError, Examples, Source, Target, digits};
-use kiln::flatness::{CurvatureMatrix, Ending, FlatnessError, NewtonCg, Objective, newton_step};
+use kiln::flatness::{
+    CurvatureMatrix, Ending, FlatnessError, NewtonCg, Objective, Operator, newton_step,
+};
 use kiln::prelude::*;
 
 /// In double precision; nothing on wgpu, which has none.
@@ -277,6 +279,96 @@ fn a_network_that_is_not_convex() {
         assert_eq!(minimum.reason, Ending::Iterations);
         let down = minimum.history.iter().any(|one| one.negative_curvature);
         assert_eq!(down, curvature == CurvatureMatrix::Hessian);
+    }
+}
+
+/// With fewer examples than weights the Hessian is singular, and the step leads to the nearest of
+/// the minima: `w + Xᵀ(XXᵀ)⁻¹(t - Xw)`.
+#[test]
+fn a_flat_valley_is_no_saddle() {
+    let Some(device) = &*DEVICE else { return };
+    for (examples, features) in [(1, 2), (5, 20), (30, 100), (64, 65)] {
+        let wave = |i: usize, j: usize| (1.0 + (3 * i + 1) as f64 * (j + 2) as f64).sin();
+        let row = |i| (0..features).map(|j| wave(i, j)).collect();
+        let data = Doubles {
+            inputs: (0..examples).map(row).collect(),
+            targets: (0..examples).map(|i| (i as f64).cos()).collect(),
+            classes: None,
+        };
+        let model = RegressionConfig::new(features)
+            .init(device)
+            .expect("it is valid");
+        let objective = Objective::new(&model, &data).expect("it fits");
+        let there = newton_step(&objective).expect("it is convex");
+        let loss = objective.at(there.clone()).expect("it fits").loss();
+        let loss = loss.expect("it is finite");
+        println!("{examples} of {features}: {loss:e}");
+        assert!(loss < 1e-16, "{loss:e}");
+        if examples == 1 {
+            let (x, w) = (&data.inputs[0], numbers(&objective.weights()));
+            let along: f64 = x.iter().zip(&w).map(|(x, w)| x * w).sum();
+            let square: f64 = x.iter().map(|x| x * x).sum();
+            let share = (data.targets[0] - along) / square;
+            let nearest = w.iter().zip(x).map(|(w, x)| w + share * x);
+            let off = numbers(&there).into_iter().zip(nearest);
+            assert!(off.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) < 1e-12);
+        }
+    }
+    // A convex loss, whose Hessian has a null space for every class's shift.
+    let data = some_digits(40);
+    let model = SoftmaxConfig::new().init(device).expect("it is valid");
+    let objective = Objective::new(&model, &data).expect("it fits");
+    let there = newton_step(&objective).expect("it is convex");
+    let step = there - objective.weights();
+    let left = objective.hessian().product(&step).expect("it is finite");
+    let left = left + objective.gradient().expect("it is finite");
+    let left = left.abs().max().into_scalar::<f64>();
+    assert!(left < 1e-8, "{left:e}");
+}
+
+/// `x² + y`, which falls for ever.
+#[test]
+fn a_step_without_end_is_an_error() {
+    let Some(device) = &*DEVICE else { return };
+    let module = plane(device, 1.0, 1.0);
+    let objective = Objective::plain(&module, vec![((), 1)], |module, ()| {
+        let [x, y] = coordinates(module);
+        x.square() + y
+    })
+    .expect("it has weights");
+    let error = newton_step(&objective).expect_err("there is no minimum");
+    println!("{error}");
+    assert!(matches!(error, FlatnessError::Unsolved { residual, .. } if residual > 0.1));
+}
+
+/// Where the loss does not follow its gradient: `-∇L` is tried where the curvature misleads, and
+/// where nothing helps, it ends there and says so.
+#[test]
+fn where_newtons_step_does_not_help() {
+    let Some(device) = &*DEVICE else { return };
+    let module = plane(device, 0.0, 0.0);
+    for (slopes, helps) in [([-0.1, 1.0], true), ([-1.0, -1.0], false)] {
+        // The gradient of x + y + x²/2 + 50 y² and the value of a plane.
+        let objective = Objective::plain(&module, vec![((), 1)], move |module, ()| {
+            let [x, y] = coordinates(module);
+            let value = x.clone().detach() * slopes[0] + y.clone().detach() * slopes[1];
+            let slope = x.clone() + y.clone() + x.square() * 0.5 + y.square() * 50.0;
+            value + slope.clone() - slope.detach()
+        })
+        .expect("it has weights");
+        let minimum = NewtonCg::new().iterations(1).minimise(&objective);
+        let minimum = minimum.expect("it is finite");
+        assert!(minimum.damping > 0.1, "{}", minimum.damping);
+        if helps {
+            assert_eq!(minimum.reason, Ending::Iterations);
+            let [x, y] = numbers(&minimum.weights)[..] else {
+                panic!("there are two")
+            };
+            assert!(x == y && x < 0.0 && minimum.loss < 0.0);
+        } else {
+            assert_eq!(minimum.reason, Ending::Stalled);
+            assert_eq!(numbers(&minimum.weights), [0.0, 0.0]);
+        }
     }
 }
 

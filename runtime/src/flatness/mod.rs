@@ -38,3 +38,4 @@ pub use self::watch::Watch;
 
 pub(crate) use self::operator::lengths;
 pub(crate) use self::random::Random;
+pub(crate) use self::spectrum::norm;

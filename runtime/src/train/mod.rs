@@ -398,7 +398,12 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                                 updater.step(lr, model, pass.gradient)
                             }
                             Stepper::Newton(newton) => match newton.step(lr, &model, pass) {
-                                Ok(model) => model,
+                                Ok((model, stalled)) => {
+                                    if stalled {
+                                        progress.stalled(log.steps + 1);
+                                    }
+                                    model
+                                }
                                 Err(error) => return Err(log.stopped(error, sound)),
                             },
                             Stepper::Minimiser(minimiser) => {

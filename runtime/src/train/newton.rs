@@ -1,7 +1,7 @@
 //! The step of `update newton_cg`, on the batches of a training step.
 
 use super::step::Pass;
-use crate::flatness::{FlatnessError, NewtonCg, Objective};
+use crate::flatness::{FlatnessError, NewtonCg, Objective, norm};
 use crate::model::Model;
 use crate::optim::{Recipe, Update};
 
@@ -11,6 +11,8 @@ pub(super) struct Newton {
     /// The learning rate of the rule, as a multiple of the step's.
     lr: f64,
     damping: f64,
+    /// The loss and the norm of the gradient where the last step was none.
+    stalled: Option<(f64, f64)>,
 }
 
 impl Newton {
@@ -26,34 +28,38 @@ impl Newton {
                 rule: NewtonCg::new().products(max_iter).curvature(curvature),
                 lr: rule.lr,
                 damping,
+                stalled: None,
             }),
             _ => None,
         }
     }
 
-    /// One step from `model`, over the batches of its first `pass`.
+    /// One step from `model`, over the batches of its first `pass`; the same model where none brings
+    /// the loss down, and whether that is news.
     pub(super) fn step<M: Model>(
         &mut self,
         lr: f64,
         model: &M,
         pass: Pass<M>,
-    ) -> Result<M, FlatnessError> {
+    ) -> Result<(M, bool), FlatnessError> {
         let objective = Objective::of_step(model, pass.batches)?;
         let (loss, gradient) = objective.loss_and_gradient()?;
+        let here = (loss, norm(&gradient));
+        // Once more the same search would come to the same end.
+        if self.stalled == Some(here) {
+            return Ok((model.clone(), false));
+        }
         let (damping, first) = (self.damping, self.lr * lr);
-        match self
+        let next = self
             .rule
-            .iterate(&objective, (loss, &gradient), damping, first)?
-        {
-            Some(next) => {
-                self.damping = next.damping;
-                Ok(next.objective.write(model)?.train())
+            .iterate(&objective, (loss, &gradient), damping, first)?;
+        self.damping = next.damping;
+        match next.objective {
+            Some(there) => {
+                self.stalled = None;
+                Ok((there.write(model)?.train(), false))
             }
-            // Closer to steepest descent the next time.
-            None => {
-                self.damping *= 1.5;
-                Ok(model.clone())
-            }
+            None => Ok((model.clone(), self.stalled.replace(here).is_none())),
         }
     }
 }

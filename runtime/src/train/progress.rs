@@ -59,6 +59,13 @@ impl Progress {
         }
     }
 
+    pub(super) fn stalled(&self, step: u64) {
+        self.line(&format!(
+            "step {step}  `newton_cg` stands still: no step brings the loss of the batch down by more \
+             than its rounding"
+        ));
+    }
+
     pub(super) fn finished(&mut self, record: &EpochRecord) {
         let speed = self.steps as f64 / record.seconds.max(1e-9);
         let width = self.epochs.to_string().len();

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use self::conjugate::{Solution, solve};
-use super::spectrum::{epsilon, norm};
+use super::spectrum::{dot, epsilon, norm};
 use super::{Approximation, FlatnessError, Objective, Operator};
 
 /// The share of the decrease that the slope promises which a step has to bring: Armijo's condition.
@@ -33,13 +33,14 @@ pub enum CurvatureMatrix {
 ///
 /// An iteration solves `(B + λI) p = -∇L(w)` by conjugate gradients until the residual is under
 /// `min(0.5, √|∇L|) |∇L|`, so that near a minimum the error falls faster than linearly. Where `B + λI`
-/// curves downwards along a direction of the search, `p` is what was found before it, and `-∇L` where
-/// that is nothing. Then `w ← w + tp` with the first of `t` = 1, 1/2, 1/4, .. that brings a ten
-/// thousandth of the decrease that the slope promises (Armijo), up to the rounding of the loss.
+/// does not curve upwards along a direction of the search, `p` is what was found before it, and `-∇L`
+/// where that is nothing. Then `w ← w + tp` with the first of `t` = 1, 1/2, 1/4, .. that brings a ten
+/// thousandth of the decrease that the slope promises (Armijo), the whole step up to the rounding of the loss; where none does, the same along `-∇L`.
 ///
 /// With a damping, `λ` follows how well the quadratic model foretells the loss, as in
 /// Levenberg's and Marquardt's method: times 2/3 where the loss fell by more than 3/4 of what was
-/// foretold, times 3/2 where by less than 1/4 or where `t` was halved (Martens 2010, section 4.1).
+/// foretold, times 3/2 where by less than 1/4 or where `t` was halved (Martens 2010, section 4.1). Where no step
+/// along `p` helped, `λ` is at least `|∇L| / |p|` from there on.
 ///
 /// It ends where the gradient vanishes, which is a saddle too, if it began on one:
 /// [`Spectrum::critical_point`](super::Spectrum::critical_point) tells.
@@ -141,7 +142,7 @@ pub enum Ending {
     Converged,
     /// The most iterations.
     Iterations,
-    /// No step brings the loss down by more than its rounding.
+    /// No step brings the loss down by more than its rounding, or the norm of the gradient.
     Stalled,
     /// The [watch](super::Watch) said so.
     Interrupted,
@@ -159,7 +160,8 @@ impl NewtonCg {
         NewtonCg { curvature, ..self }
     }
 
-    /// The first damping `λ`, in the units of an eigenvalue; with 0, the default, there never is any.
+    /// The first damping `λ`, in the units of an eigenvalue; with 0, the default, there is none until a
+    /// step fails.
     pub fn damping(self, damping: f64) -> Self {
         NewtonCg { damping, ..self }
     }
@@ -179,8 +181,9 @@ impl NewtonCg {
         NewtonCg { tolerance, ..self }
     }
 
-    /// Minimises the loss from the weights of `objective` on. What stops it early leaves the best
-    /// weights until then, and says so.
+    /// Minimises the loss from the weights of `objective` on. What stops it early leaves the weights
+    /// until then, and says so. Each iteration brings down the loss or, where its rounding hides
+    /// that, the norm of the gradient.
     ///
     /// # Errors
     ///
@@ -205,12 +208,17 @@ impl NewtonCg {
             if !history.is_empty() && !task.step() {
                 break Ending::Interrupted;
             }
-            let Some(next) = self.iterate(&here, (loss, &gradient), damping, 1.0)? else {
+            let next = self.iterate(&here, (loss, &gradient), damping, 1.0)?;
+            (damping, approximations) = (next.damping, next.approximations);
+            let Some(there) = next.objective else {
                 break Ending::Stalled;
             };
+            let (lower, slope) = there.loss_and_gradient()?;
+            if lower >= loss - rounding(loss, &gradient) && norm(&slope) >= gradient_norm {
+                break Ending::Stalled;
+            }
             history.push(next.iteration);
-            (here, damping, approximations) = (next.objective, next.damping, next.approximations);
-            (loss, gradient) = here.loss_and_gradient()?;
+            (here, loss, gradient) = (there, lower, slope);
         };
         Ok(Minimum {
             weights: here.weights(),
@@ -223,29 +231,41 @@ impl NewtonCg {
         })
     }
 
-    /// An iteration, whose line search begins at `first`; nothing where no step brings the loss down.
+    /// An iteration, whose line search begins at `first`.
     pub(crate) fn iterate<'a>(
         &self,
         here: &Objective<'a>,
         (loss, gradient): (f64, &Tensor<1>),
         damping: f64,
         first: f64,
-    ) -> Result<Option<Iterated<'a>>, FlatnessError> {
+    ) -> Result<Iterated<'a>, FlatnessError> {
         let matrix = match self.curvature {
             CurvatureMatrix::Hessian => here.hessian(),
             CurvatureMatrix::GaussNewton => here.gauss_newton(),
         };
         let gradient_norm = norm(gradient);
         let within = gradient_norm * gradient_norm.sqrt().min(0.5);
-        let solution = solve(&matrix, gradient, damping, within, self.products)?;
-        let Some((step, found, objective)) = armijo(here, loss, gradient, &solution, first)? else {
-            return Ok(None);
-        };
-        let foretold = -step * (solution.slope + 0.5 * step * solution.curvature);
-        let ratio = (loss - found) / foretold;
-        Ok(Some(Iterated {
-            objective,
+        let watch = here.watch();
+        let go = || !watch.stopped();
+        let mut solution = solve(&matrix, gradient, damping, within, self.products, go)?;
+        let slack = rounding(loss, gradient);
+        let mut found = armijo(here, loss, &solution, first, slack)?;
+        let scale = gradient_norm / norm(&solution.direction);
+        let helped = found.is_some();
+        if !helped {
+            solution.direction = -gradient.clone();
+            solution.slope = -dot(gradient, gradient);
+            found = armijo(here, loss, &solution, first, 0.0)?;
+        }
+        let step = found.as_ref().map_or(0.0, |(step, ..)| *step);
+        let ratio = found.as_ref().map_or(0.0, |(_, found, _)| {
+            let foretold = -step * (solution.slope + 0.5 * step * solution.curvature);
+            (loss - found) / foretold
+        });
+        Ok(Iterated {
+            objective: found.map(|(.., objective)| objective),
             damping: match damping > 0.0 {
+                _ if !helped => scale.max(damping * 1.5),
                 false => 0.0,
                 true if step < first || ratio < 0.25 => damping * 1.5,
                 true if ratio > 0.75 => (damping / 1.5).max(LEAST_DAMPING),
@@ -260,7 +280,7 @@ impl NewtonCg {
                 step,
             },
             approximations: matrix.approximations(),
-        }))
+        })
     }
 
     fn check(&self) -> Result<(), FlatnessError> {
@@ -281,40 +301,49 @@ impl NewtonCg {
 
 /// What an iteration came to.
 pub(crate) struct Iterated<'a> {
-    pub objective: Objective<'a>,
+    /// Nothing where no step brings the loss down.
+    pub objective: Option<Objective<'a>>,
     /// That of the next iteration.
     pub damping: f64,
     iteration: NewtonIteration,
     approximations: Vec<Approximation>,
 }
 
+/// What the loss may be off by, in the precision of its gradient.
+fn rounding(loss: f64, gradient: &Tensor<1>) -> f64 {
+    4.0 * epsilon(gradient) * loss.abs()
+}
+
 /// How far to go along a direction, from `first` on, with the loss there, as a number and as a
-/// function; nothing where no step brings it down.
+/// function; nothing where no step brings it down. The first step may miss that by `slack`.
 fn armijo<'a>(
     here: &Objective<'a>,
     loss: f64,
-    gradient: &Tensor<1>,
     along: &Solution,
     first: f64,
+    slack: f64,
 ) -> Result<Option<(f64, f64, Objective<'a>)>, FlatnessError> {
-    let rounding = 4.0 * epsilon(gradient) * loss.abs();
     let weights = here.weights();
-    let mut step = first;
+    let (mut step, mut slack) = (first, slack);
     for _ in 0..HALVINGS {
         let there = here.at(weights.clone() + along.direction.clone() * step)?;
         match there.loss() {
-            Ok(found) if found <= loss + DECREASE * step * along.slope + rounding => {
+            Ok(found)
+                if found < loss + slack
+                    && found <= loss + DECREASE * step * along.slope + slack =>
+            {
                 return Ok(Some((step, found, there)));
             }
-            Ok(_) | Err(FlatnessError::NonFinite { .. }) => step *= 0.5,
+            Ok(_) | Err(FlatnessError::NonFinite { .. }) => {}
             Err(error) => return Err(error),
         }
+        (step, slack) = (0.5 * step, 0.0);
     }
     Ok(None)
 }
 
 /// The weights after the plain Newton step `w - H⁻¹∇L(w)`, the minimum where the loss is a convex
-/// quadratic in them.
+/// quadratic in them; where it has many, as with fewer examples than weights, the nearest.
 ///
 /// Solved by conjugate gradients until the residual is as small as rounding lets it be, in ten
 /// products for each weight at most.
@@ -339,14 +368,32 @@ fn armijo<'a>(
 /// # Errors
 ///
 /// [`FlatnessError::Indefinite`] where the loss curves downwards along a direction, so that the step
-/// would lead to a saddle; and those of the gradient and of the products.
+/// would lead to a saddle; [`FlatnessError::Unsolved`] where the products did not lead to a step;
+/// [`FlatnessError::Interrupted`]; and those of the gradient and of the products.
 pub fn newton_step(objective: &Objective<'_>) -> Result<Tensor<1>, FlatnessError> {
     let gradient = objective.gradient()?;
-    let within = epsilon(&gradient) * norm(&gradient);
-    let products = objective.size().saturating_mul(10);
-    let solution = solve(&objective.hessian(), &gradient, 0.0, within, products)?;
-    match solution.negative_curvature {
-        true => Err(FlatnessError::Indefinite),
-        false => Ok(objective.weights() + solution.direction),
+    let (epsilon, length) = (epsilon(&gradient), norm(&gradient));
+    let most = objective.size().saturating_mul(10);
+    let watch = objective.watch();
+    let mut task = watch.task("Newton step", most);
+    let hessian = objective.hessian();
+    let within = epsilon * length;
+    let solution = solve(&hessian, &gradient, 0.0, within, most, || task.step())?;
+    if solution.negative_curvature {
+        return Err(FlatnessError::Indefinite);
     }
+    let step = solution.direction;
+    let residual = norm(&(hessian.product(&step)? + gradient));
+    // What rounding leaves of the equation at the least.
+    let least = solution.rounding * norm(&step);
+    if residual <= epsilon.sqrt() * length + least {
+        return Ok(objective.weights() + step);
+    }
+    Err(match watch.stopped() {
+        true => FlatnessError::Interrupted,
+        false => FlatnessError::Unsolved {
+            residual: residual / length,
+            products: solution.products + 1,
+        },
+    })
 }
