@@ -16,7 +16,7 @@ schedule! {
 
 optimizer! {
     struct Newton { damping: f64 = 1e-2 }
-    update newton_cg(max_iter: 10, damping: damping, curvature: gauss_newton);
+    update newton_cg(products: 10, damping: damping, curvature: gauss_newton);
 }
 
 optimizer! {
@@ -141,6 +141,27 @@ fn it_moves_running_statistics_once_a_step_and_trains_beside_dropout() {
     assert!(last < 0.5 * first, "from {first} to {last}");
 }
 
+optimizer! {
+    struct Undamped;
+    update newton_cg(damping: 0);
+}
+
+/// From 10³⁰ times Newton's step on, forty halvings do not come back to where the loss is.
+#[test]
+fn a_step_that_does_not_help_leaves_the_model_and_the_training_as_they_are() {
+    let _lock = lock();
+    let schedule = Constant::new().with_rate(1e30);
+    let run = Trainer::new(plain(), Undamped::new(), schedule)
+        .epochs(3)
+        .batch(256)
+        .seed(4)
+        .fit(examples())
+        .expect("the training goes through");
+    assert!(bits(&run.model) == bits(&plain()));
+    let losses: Vec<f64> = run.history.iter().map(|epoch| epoch.loss).collect();
+    assert!(losses.iter().all(|loss| *loss == losses[0]));
+}
+
 #[test]
 fn it_is_for_a_trainer_and_stands_alone() {
     let _lock = lock();
@@ -158,7 +179,7 @@ fn it_is_for_a_trainer_and_stands_alone() {
     let mut recipe = Newton::new().recipe();
     assert_eq!(
         recipe.to_string(),
-        "update newton_cg(max_iter: 10, damping: 0.01, curvature: gauss_newton);"
+        "update newton_cg(products: 10, damping: 0.01, curvature: gauss_newton);"
     );
     recipe.rules.extend(Gradient::new().recipe().rules);
     let error = recipe.check().expect_err("it stands alone");

@@ -3,7 +3,7 @@ use kiln::optimizer;
 optimizer! {
     pub struct Beside { damping: f64 = -0.1 }
 
-    update newton_cg(max_iter: 0, damping: damping, curvature: fisher) for bias;
+    update newton_cg(products: 0, damping: damping, curvature: fisher) for bias;
     clip global_norm(1.0);
 }
 

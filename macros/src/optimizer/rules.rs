@@ -357,7 +357,7 @@ pub const NEWTON_CG: Spec = Spec {
     name: "newton_cg",
     variant: "NewtonCg",
     params: &[
-        param("max_iter", Kind::Count(20)),
+        param("products", Kind::Count(20)),
         number("damping", Range::NonNegative, 1e-3),
         param(
             "curvature",

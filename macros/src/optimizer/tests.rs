@@ -460,9 +460,9 @@ fn lbfgs_stands_alone() {
 #[test]
 fn newton_cg_stands_alone() {
     assert_mistakes(
-        "update newton_cg(max_iter: 0, damping: -1, curvature: fisher) for bias; clip global_norm(1);",
+        "update newton_cg(products: 0, damping: -1, curvature: fisher) for bias; clip global_norm(1);",
         &[
-            "`max_iter` must be a whole number of at least 1, found 0",
+            "`products` must be a whole number of at least 1, found 0",
             "`damping` must be at least 0 and finite, found -1",
             "`curvature` is one of `hessian`, `gauss_newton`, found `fisher`",
             "`newton_cg` moves all parameters as one vector; leave out its `for`",

@@ -252,7 +252,7 @@ choices! {
         }
         /// Truncated Newton with conjugate gradients, an iteration of
         /// [`flatness::NewtonCg`](crate::flatness::NewtonCg) a step: `w ← w + tp`, where
-        /// `(B + λI)p = -∇L(w)` is solved by up to `max_iter` iterations of conjugate gradients on
+        /// `(B + λI)p = -∇L(w)` is solved by up to `products` iterations of conjugate gradients on
         /// exact products with `B`, and `t` is the first of `γ`, `γ/2`, `γ/4`, .. that brings the loss
         /// down enough. All parameters are one vector.
         ///
@@ -261,8 +261,9 @@ choices! {
         /// takes its steps.
         #[serde(rename = "newton_cg")]
         NewtonCg = NEWTON_CG {
-            /// At least 1; the most products of a step.
-            max_iter: usize,
+            /// At least 1; the most products of a step. By default fewer than of `NewtonCg`, and with
+            /// a damping: the next batch has another minimum.
+            products: usize,
             /// At least 0; the first `λ`, which then follows how well the loss was foretold.
             damping: f64,
             /// The matrix `B`.

@@ -21,11 +21,11 @@ impl Newton {
         let rule = recipe.rules.first()?;
         match rule.update {
             Update::NewtonCg {
-                max_iter,
+                products,
                 damping,
                 curvature,
             } => Some(Newton {
-                rule: NewtonCg::new().products(max_iter).curvature(curvature),
+                rule: NewtonCg::new().products(products).curvature(curvature),
                 lr: rule.lr,
                 damping,
                 stalled: None,
