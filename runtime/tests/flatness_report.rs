@@ -143,6 +143,7 @@ fn a_figure_that_fails_is_missing_and_says_why() {
     assert!(reason.contains("`rank` is between 1 and 12"), "{reason}");
     let reason = &flatness.missing[1].reason;
     assert!(reason.contains("`rho`"), "{reason}");
+    assert_eq!(flatness.missing[1].settings["sam"]["rho"], -1.0);
 }
 
 /// A figure on the way of a training is exact or an error, in a number of products that is known.

@@ -30,7 +30,7 @@ impl Flatness {
             let error = figure.error.filter(|error| error.is_finite());
             self.figures.push(Figure { error, ..figure });
         } else {
-            self.miss(&figure.name, &"not finite");
+            self.miss(&figure.name, figure.settings, &"not finite");
         }
     }
 
@@ -39,7 +39,7 @@ impl Flatness {
         objective: &Objective<'_>,
         part: &Part,
     ) -> Result<(), FlatnessError> {
-        let settings = serde_json::to_value(part).unwrap_or_default();
+        let settings = part.settings();
         let figure = |name: String, value, error, unit: &str, complete, definition: &str| Figure {
             name,
             value,
@@ -77,7 +77,7 @@ impl Flatness {
                         spectrum.complete,
                         CONDITION,
                     )),
-                    None => self.miss("condition number", &NO_CONDITION),
+                    None => self.miss("condition number", settings, &NO_CONDITION),
                 }
                 self.approximations.extend(spectrum.approximations);
             }

@@ -63,8 +63,11 @@ pub struct Figure {
 /// A figure that could not be had.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Missing {
-    /// Its name.
+    /// Its name, or that of the measurement.
     pub name: String,
+    /// How it was to be measured.
+    #[serde(default)]
+    pub settings: serde_json::Value,
     /// Why.
     pub reason: String,
 }
@@ -208,7 +211,7 @@ impl Flatness {
             };
             match measured {
                 Err(error @ FlatnessError::Data(_)) => return Err(error),
-                Err(error) => flatness.miss(part.name(), &error),
+                Err(error) => flatness.miss(part.name(), part.settings(), &error),
                 Ok(()) => {}
             }
         }
@@ -222,9 +225,10 @@ impl Flatness {
         self.figures.iter().find(|figure| figure.name == name)
     }
 
-    fn miss(&mut self, name: &str, reason: &dyn fmt::Display) {
+    fn miss(&mut self, name: &str, settings: serde_json::Value, reason: &dyn fmt::Display) {
         self.missing.push(Missing {
             name: name.into(),
+            settings,
             reason: reason.to_string(),
         });
     }
@@ -241,5 +245,9 @@ impl Part {
             Part::Gaussian(_) => "average",
             Part::Volume(_) => "volume",
         }
+    }
+
+    fn settings(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
     }
 }

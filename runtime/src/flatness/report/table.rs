@@ -69,7 +69,7 @@ impl fmt::Display for Flatness {
             };
             writeln!(f, "{line}{mark}")?;
         }
-        for Missing { name, reason } in &self.missing {
+        for Missing { name, reason, .. } in &self.missing {
             writeln!(f, "{name}: missing, {reason}")?;
         }
         for approximation in &self.approximations {
