@@ -7,7 +7,8 @@ use kiln::burn::module::Param;
 use kiln::burn::tensor::TensorData;
 use kiln::data::Table;
 use kiln::flatness::{
-    CriticalPoint, Lanczos, Objective, Operator, SamSharpness, Slice, Trace, newton_step,
+    CriticalPoint, Ending, Lanczos, NewtonCg, Objective, Operator, SamSharpness, Slice, Trace,
+    newton_step,
 };
 use kiln::prelude::*;
 
@@ -166,6 +167,38 @@ fn a_newton_step_without_full_rank() {
             let loss = there.loss().unwrap();
             assert!(loss < 1e-8, "{examples} of {features}: {loss:e}");
         }
+    }
+}
+
+/// Where the gradient cannot vanish for rounding, it ends by itself, no higher than it was.
+#[test]
+fn a_minimum_within_rounding_ends_the_search() {
+    let device = default_device().unwrap();
+    let model = SoftmaxConfig::new().init(&device).unwrap();
+    let x = numbers(4, EXAMPLES * FEATURES);
+    // More than one answer to the same question, so that the minimum is finite.
+    let x: Vec<f32> = x.iter().chain(&x).chain(&x).copied().collect();
+    let labels = (0..3 * EXAMPLES).map(|i| (i / EXAMPLES + i) % OUTPUTS);
+    let data = Table::classes(x, &[FEATURES], labels.collect(), OUTPUTS).unwrap();
+    let objective = Objective::new(&model, &data).unwrap();
+    for newton in [NewtonCg::new(), NewtonCg::new().damping(1e-3)] {
+        let minimum = newton.tolerance(0.0).minimise(&objective).unwrap();
+        let slope = minimum.gradient_norm;
+        println!(
+            "{:?}, {slope:e}, {} iterations",
+            minimum.reason,
+            minimum.history.len()
+        );
+        assert!(matches!(
+            minimum.reason,
+            Ending::Stalled | Ending::Converged
+        ));
+        assert!(slope < 1e-5, "{slope:e}");
+        let least = minimum.history.iter().map(|one| one.loss);
+        let least = least.fold(f64::INFINITY, f64::min);
+        let rounding = 4.0 * f64::from(f32::EPSILON) * minimum.loss;
+        assert!(minimum.loss <= least + rounding);
+        assert!(minimum.history.iter().all(|one| one.gradient_norm >= slope));
     }
 }
 
