@@ -258,7 +258,8 @@ choices! {
         ///
         /// What it minimises is the loss of the step's batch as in training, with the batch's
         /// statistics in `batch_norm`, but without dropout. Only a [`Trainer`](crate::train::Trainer)
-        /// takes its steps.
+        /// takes its steps. Where none helps, nor one along `-∇L(w)`, the weights stay as they are and
+        /// a line on standard error says so.
         #[serde(rename = "newton_cg")]
         NewtonCg = NEWTON_CG {
             /// At least 1; the most products of a step. By default fewer than of `NewtonCg`, and with

@@ -61,8 +61,8 @@ impl Progress {
 
     pub(super) fn stalled(&self, step: u64) {
         self.line(&format!(
-            "step {step}  `newton_cg` stands still: no step brings the loss of the batch down by more \
-             than its rounding"
+            "step {step}  `newton_cg` stands still: neither its step nor one along the gradient \
+             brings the loss of the batch down"
         ));
     }
 

@@ -19,10 +19,6 @@ pub(super) struct Solution {
     pub rounding: f64,
 }
 
-/// What a product and the work around it lose to rounding, in units of the precision and the
-/// matrix' norm.
-const ROUNDING: f64 = 10.0;
-
 /// `(B + λI) p = -g` by conjugate gradients (Hestenes and Stiefel 1952), from `p = 0` until the norm
 /// of the residual is `within`, a direction of no or negative curvature is met, after so many
 /// products, or when `go` says so. Where the very first direction is one of these, `p = -g`.
@@ -47,7 +43,7 @@ pub(super) fn solve<O: Operator + ?Sized>(
         let length = dot(&direction, &direction);
         // The largest eigenvalue as far as it is known.
         largest = largest.max((dot(&product, &product) / length).sqrt());
-        rounding = ROUNDING * precision(matrix, epsilon(gradient)) * largest;
+        rounding = precision(matrix, epsilon(gradient)) * largest;
         if curvature <= rounding * length {
             negative_curvature = curvature < -rounding * length;
             if products == 1 {

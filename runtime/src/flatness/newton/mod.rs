@@ -35,12 +35,13 @@ pub enum CurvatureMatrix {
 /// `min(0.5, √|∇L|) |∇L|`, so that near a minimum the error falls faster than linearly. Where `B + λI`
 /// does not curve upwards along a direction of the search, `p` is what was found before it, and `-∇L`
 /// where that is nothing. Then `w ← w + tp` with the first of `t` = 1, 1/2, 1/4, .. that brings a ten
-/// thousandth of the decrease that the slope promises (Armijo), the whole step up to the rounding of the loss; where none does, the same along `-∇L`.
+/// thousandth of the decrease that the slope promises (Armijo), up to the rounding of the loss where
+/// `t` is 1; where none does, the same along `-∇L`.
 ///
 /// With a damping, `λ` follows how well the quadratic model foretells the loss, as in
 /// Levenberg's and Marquardt's method: times 2/3 where the loss fell by more than 3/4 of what was
-/// foretold, times 3/2 where by less than 1/4 or where `t` was halved (Martens 2010, section 4.1). Where no step
-/// along `p` helped, `λ` is at least `|∇L| / |p|` from there on.
+/// foretold, times 3/2 where by less than 1/4 or where `t` was halved (Martens 2010, section 4.1).
+/// Where no step along `p` helps, the next `λ` is at least `|∇L| / |p|`, also without a damping.
 ///
 /// It ends where the gradient vanishes, which is a saddle too, if it began on one:
 /// [`Spectrum::critical_point`](super::Spectrum::critical_point) tells.

@@ -6,8 +6,7 @@ use nalgebra::{DMatrix, SymmetricEigen};
 use super::basis::{Basis, Remainder, dot, norm};
 use crate::flatness::{FlatnessError, Operator, Random, lengths};
 
-/// What a product and the work around it lose to rounding, in units of the precision and the
-/// operator's norm.
+/// What a product and the work around it lose, in units of a product's own error.
 const ROUNDING: f64 = 10.0;
 /// The error of an eigenvalue, in units of the products' asymmetry: a matrix of random errors in
 /// few dimensions moves an eigenvalue by some times what one of its columns shows.
@@ -36,7 +35,7 @@ pub(super) struct Recurrence<'a, O: ?Sized> {
     /// The largest absolute Ritz value so far.
     norm: f64,
     epsilon: f64,
-    /// The relative error of a product.
+    /// The error of a product, in units of the operator's norm.
     precision: f64,
     products: usize,
 }
@@ -97,7 +96,7 @@ impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
 
     /// The uncertainty of an eigenvalue by rounding, were the products as exact as can be.
     pub(super) fn rounding(&self) -> f64 {
-        ROUNDING * self.precision * self.norm
+        self.precision * self.norm
     }
 
     /// The uncertainty of an eigenvalue by what is wrong with the products.
@@ -264,13 +263,15 @@ impl<'a, O: Operator + ?Sized> Recurrence<'a, O> {
     }
 }
 
-/// The relative error of the products that were taken, of numbers of this precision: theirs, or that
-/// of the best central difference.
+/// What the products that were taken, and the work around them, lose in numbers of this precision,
+/// in units of the operator's norm: some times the precision, or the error of the best central
+/// difference.
 pub(in crate::flatness) fn precision<O: Operator + ?Sized>(operator: &O, epsilon: f64) -> f64 {
-    match operator.approximations().is_empty() {
-        true => epsilon,
-        false => epsilon.powf(2.0 / 3.0),
-    }
+    ROUNDING
+        * match operator.approximations().is_empty() {
+            true => epsilon,
+            false => epsilon.powf(2.0 / 3.0),
+        }
 }
 
 /// The precision of the tensor's numbers.
