@@ -224,6 +224,31 @@ struct Point {
     weight: Param<Tensor<1>>,
 }
 
+/// `Σ_r log(1 + exp(x_r · w))`, convex and flat but for three directions, by differences of gradients
+/// far from its minimum.
+#[test]
+fn differences_of_a_convex_loss_are_no_saddle() {
+    let device = default_device().unwrap();
+    for seed in 0..10 {
+        let rows = TensorData::new(numbers(30 + seed, 3 * 40), [3, 40]);
+        let rows = Tensor::<2>::from_data(rows, &device.clone().autodiff());
+        let point = Point {
+            weight: Param::from_tensor(vector(50 + seed, 40, &device) * 3.0),
+        };
+        let loss = move |point: &Point, ()| {
+            let weight = point.weight.val().unsqueeze_dim::<2>(1);
+            let margin = rows.clone().matmul(weight);
+            ((margin.exp() + 1.0).log()).sum()
+        };
+        let objective = Objective::plain(&point, vec![((), 1)], loss).unwrap();
+        let search = Lanczos::new().top(1).bottom(1);
+        let spectrum = search.run(&objective.hessian()).unwrap();
+        let smallest = &spectrum.bottom[0];
+        println!("{:e} ± {:e}", smallest.value, smallest.residual);
+        assert_eq!(spectrum.critical_point(), CriticalPoint::Undecided);
+    }
+}
+
 /// `Σ λ_i w_i² / 2` at 0, whose Hessian has the eigenvalues `λ`: the differences of a plain module.
 #[test]
 fn a_quadratic() {
