@@ -2,6 +2,7 @@
 
 pub mod by_hand;
 pub mod declared;
+pub mod memory;
 
 use std::error::Error;
 use std::io;

@@ -13,7 +13,7 @@ use clap::Parser;
 use kiln::data::{Source, Table, digits};
 use kiln::flatness::{Density, FlatnessError, Lanczos, Objective, Operator, Trace};
 use kiln::prelude::*;
-use kiln_examples::{on_device, writable};
+use kiln_examples::{memory, on_device, writable};
 use kiln_models::{Cnn, CnnConfig, Mlp, MlpConfig};
 use peer::Peer;
 use serde_json::{Value, json};
@@ -44,6 +44,9 @@ struct Options {
     /// Write the figures to this file as one JSON object.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Only print the KiB that this takes, in a process of its own.
+    #[arg(long, hide = true, num_args = 2, value_names = ["NETWORK", "WORK"])]
+    memory: Option<Vec<String>>,
 }
 
 schedule! {
@@ -78,8 +81,21 @@ fn run(options: &Options, device: &Device) -> Result<(), Box<dyn Error>> {
     }
     device.seed(1);
     let batch = images(Some(options.batch))?;
-    let mlp: Mlp = trained(MlpConfig::new().init(device)?, images(None)?)?;
-    let cnn: Cnn = trained(CnnConfig::new().init(device)?, images(None)?)?;
+    let (mlp, cnn) = (
+        MlpConfig::new().init(device)?,
+        CnnConfig::new().init(device)?,
+    );
+    if let Some(asked) = &options.memory {
+        let objective = match asked[0].as_str() {
+            "mlp" => Objective::new(&mlp, &batch)?,
+            _ => Objective::new(&cnn, &batch)?,
+        };
+        let objective = objective.batch(options.batch)?;
+        println!("{}", peak(&objective, &asked[1])?);
+        return Ok(());
+    }
+    let mlp: Mlp = trained(mlp, images(None)?)?;
+    let cnn: Cnn = trained(cnn, images(None)?)?;
     let mlp_loss = Objective::new(&mlp, &batch)?.batch(options.batch)?;
     let cnn_loss = Objective::new(&cnn, &batch)?.batch(options.batch)?;
 
@@ -117,7 +133,16 @@ fn run(options: &Options, device: &Device) -> Result<(), Box<dyn Error>> {
             turns.add(taken);
         }
     }
-    let figures = turns.medians();
+    let mut figures = turns.medians();
+    for network in ["mlp", "cnn"] {
+        match memory_ratio(options.batch, network) {
+            Ok(ratio) => {
+                let name = format!("hvp_memory_over_gradient_{network}");
+                figures.insert(name, [ratio; 3]);
+            }
+            Err(error) => eprintln!("memory is left out: {error}"),
+        }
+    }
     for (name, [low, median, high]) in &figures {
         println!("{name:32} {median:8.3}  ({low:.3} to {high:.3})");
     }
@@ -226,6 +251,35 @@ fn cost(
         their_product / their_gradient,
     );
     Ok(())
+}
+
+/// The KiB that `work` takes beyond what is there before it.
+fn peak(objective: &Objective, work: &str) -> Result<u64, Box<dyn Error>> {
+    let usage = memory::of(|| {
+        for _ in 0..3 {
+            black_box(match work {
+                "gradient" => objective.gradient()?,
+                _ => objective.hessian().product(&objective.weights())?,
+            });
+        }
+        Ok(())
+    })?;
+    Ok(usage.peak - usage.before)
+}
+
+/// What a product takes over what a gradient takes, each in a process that did nothing before.
+fn memory_ratio(batch: usize, network: &str) -> Result<f64, Box<dyn Error>> {
+    let of = |work: &str| -> Result<f64, Box<dyn Error>> {
+        let mut command = std::process::Command::new(std::env::current_exe()?);
+        command.args(["--memory", network, work, "--batch", &batch.to_string()]);
+        let output = command.output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        text.trim().parse().map_err(|_| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            format!("{}{}", text.trim(), said.trim()).into()
+        })
+    };
+    Ok(of("product")? / of("gradient")?)
 }
 
 /// Eigenvalue, trace and density beside PyHessian's.

@@ -5,7 +5,6 @@
 
 mod data;
 mod identical;
-mod memory;
 mod networks;
 mod training;
 
@@ -84,7 +83,7 @@ fn time(
 fn memory(work: Work, case: &str, count: &str) -> Result<Value, Box<dyn Error>> {
     let mut repetition = prepare(work, case.parse()?)?;
     let count: usize = count.parse()?;
-    let usage = memory::of(|| {
+    let usage = kiln_examples::memory::of(|| {
         for _ in 0..count {
             repetition()?;
         }
