@@ -39,6 +39,9 @@ pub enum Error {
     /// A loss surface that could not be measured.
     #[error(transparent)]
     Flatness(#[from] FlatnessError),
+    /// A file of the program's own, such as a picture that it writes.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
     /// A training that stopped.
     #[error(transparent)]
     Train(#[from] TrainError),
