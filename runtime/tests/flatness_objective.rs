@@ -347,6 +347,10 @@ fn a_module_that_was_not_declared_has_differences_and_says_so() {
     let error = plain.gauss_newton().product(&v).unwrap_err();
     assert!(matches!(error, FlatnessError::Undeclared), "{error}");
     assert!(plain.with_batch_statistics().is_err());
+    let each = Objective::plain(&model, vec![((), 2)], |_: &Deep, ()| {
+        Tensor::zeros([2], &default_device().unwrap().autodiff())
+    });
+    assert!(each.unwrap().loss().is_err());
     assert!(
         Objective::plain(&model, Vec::<(Batch<Deep>, usize)>::new(), |_, _| {
             Tensor::zeros([1], &DEVICE.clone().unwrap())
@@ -442,6 +446,9 @@ fn other_weights_and_a_part_of_the_parameters_go_together() {
         assert!(off(&found, &expected[start..end]) < 1e-14);
         // And on from there.
         let moved = layer.at(layer.weights() + 1.0).unwrap();
+        let written = moved.write(&model).unwrap();
+        let written = Objective::new(&written, &data).unwrap();
+        assert_eq!(written.loss().unwrap(), moved.loss().unwrap());
         let mut all = numbers(&there.weights());
         all[start..end].iter_mut().for_each(|weight| *weight += 1.0);
         let all = Tensor::from_data(TensorData::new(all, [whole.size()]), &device);

@@ -5,11 +5,13 @@
 use kiln::burn;
 use kiln::burn::module::Param;
 use kiln::burn::tensor::TensorData;
-use kiln::data::Table;
+use kiln::data::{Source, Table};
 use kiln::flatness::{
-    CriticalPoint, Ending, Lanczos, NewtonCg, Objective, Operator, SamSharpness, Slice, Trace,
-    newton_step,
+    CriticalPoint, Ending, FilterNormalisation, Lanczos, NewtonCg, Objective, Operator, Plane,
+    SamSharpness, Slice, Trace, Trajectory, newton_step,
 };
+use kiln::layer::Layer;
+use kiln::model::Size;
 use kiln::prelude::*;
 
 const EXAMPLES: usize = 23;
@@ -288,4 +290,147 @@ fn a_quadratic() {
     let profile = Slice::new().points(5).run(&objective, &along).unwrap();
     let found: Vec<f64> = profile.losses.iter().map(|loss| loss.unwrap()).collect();
     close(&found, &[2.0, 0.5, 0.0, 0.5, 2.0]);
+}
+
+/// A linear layer and tanh, without a rule.
+#[derive(Module, Debug)]
+struct Squash {
+    weight: Param<Tensor<2>>,
+}
+
+#[derive(burn::config::Config, Debug)]
+struct SquashConfig {}
+
+impl Layer for Squash {
+    type Config = SquashConfig;
+    type Input = Tensor<2>;
+    type Output = Tensor<2>;
+
+    fn output(_: &SquashConfig, _: &[Size]) -> Result<Vec<Size>, String> {
+        Ok(vec![Size::Fixed(4)])
+    }
+
+    fn build(_: &SquashConfig, input: &[Size], device: &Device) -> Self {
+        let width = input[0].fixed().unwrap();
+        let weight = Tensor::<1>::from_data(numbers(30, width * 4).as_slice(), device);
+        Squash {
+            weight: Param::from_tensor(weight.reshape([width, 4]) * 0.02),
+        }
+    }
+
+    fn forward(&self, input: Tensor<2>) -> Tensor<2> {
+        input.matmul(self.weight.val()).tanh()
+    }
+}
+
+model! {
+    struct Own { features: usize = 64 }
+    input x: [features];
+    let y = x -> first: Squash as [4] -> linear(3, bias: false);
+    output y;
+    loss cross_entropy;
+}
+
+model! {
+    struct Known { features: usize = 64 }
+    input x: [features];
+    let y = x -> first: linear(4, bias: false) -> tanh -> linear(3, bias: false);
+    output y;
+    loss cross_entropy;
+}
+
+/// Large numbers go into the layer, and small weights move: neither they nor the number of examples
+/// tell how far.
+#[test]
+fn a_first_layer_without_a_rule_on_raw_pixels() {
+    let device = default_device().unwrap();
+    let own = OwnConfig::new().init(&device).unwrap();
+    let mut known = KnownConfig::new().init(&device).unwrap();
+    known.first.weight = own.first.weight.clone();
+    let pixels: Vec<f32> = numbers(31, 200 * 64)
+        .iter()
+        .map(|x| 128.0 + 127.0 * x)
+        .collect();
+    let labels: Vec<usize> = (0..200).map(|i| i % 3).collect();
+    let data = Table::classes(pixels, &[64], labels, 3).unwrap();
+    let expected = Objective::new(&known, &data).unwrap();
+    let own = Objective::new(&own, &data).unwrap();
+    let own = own.at(expected.weights()).unwrap();
+    let v = vector(32, own.size(), &device);
+    let expected = read(&expected.hessian().product(&v).unwrap());
+    let length = expected.iter().map(|x| x * x).sum::<f64>().sqrt();
+    for batch in [20, 200] {
+        let own = own.clone().batch(batch).unwrap();
+        let found = read(&own.hessian().product(&v).unwrap());
+        let off = found.iter().zip(&expected).map(|(a, b)| (a - b).powi(2));
+        let off = off.sum::<f64>().sqrt() / length;
+        println!("off by {off:e}");
+        assert!(off < 1e-2, "in batches of {batch} off by {off:e}");
+    }
+}
+
+/// Where all weights are zero, their length is no measure of how far to go.
+#[test]
+fn differences_at_zero_weights() {
+    let device = default_device().unwrap();
+    let model = SoftmaxConfig::new()
+        .with_features(60)
+        .init(&device)
+        .unwrap();
+    let x = numbers(33, EXAMPLES * 60);
+    let labels: Vec<usize> = (0..EXAMPLES).map(|i| i % OUTPUTS).collect();
+    let data = Table::classes(x, &[60], labels, OUTPUTS).unwrap();
+    let all: Vec<usize> = (0..EXAMPLES).collect();
+    let place = device.clone().autodiff();
+    let batch = Batch::<Softmax>::upload(data.gather(&all).unwrap(), &place).unwrap();
+    let plain = Objective::plain(&model, vec![(batch, EXAMPLES)], |model, batch| {
+        Model::loss(model, model.forward(batch.input), batch.target)
+    });
+    let (plain, declared) = (plain.unwrap(), Objective::new(&model, &data).unwrap());
+    let zeros = plain.weights().zeros_like();
+    let [plain, declared] = [plain, declared].map(|it| it.at(zeros.clone()).unwrap());
+    let v = vector(34, plain.size(), &device);
+    let [found, expected] = [plain, declared].map(|it| read(&it.hessian().product(&v).unwrap()));
+    let length = expected.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let off = found.iter().zip(&expected).map(|(a, b)| (a - b).powi(2));
+    let off = off.sum::<f64>().sqrt() / length;
+    println!("off by {off:e}");
+    assert!(off < 3e-3, "{off:e}");
+}
+
+/// A user's vector may come in another precision.
+#[test]
+fn vectors_of_another_precision_are_taken() {
+    let device = default_device().unwrap();
+    if kiln::device::name(&device) == "wgpu" {
+        return;
+    }
+    let model = SoftmaxConfig::new().init(&device).unwrap();
+    let x = numbers(4, EXAMPLES * FEATURES);
+    let labels: Vec<usize> = (0..EXAMPLES).map(|i| i % OUTPUTS).collect();
+    let data = Table::classes(x, &[FEATURES], labels, OUTPUTS).unwrap();
+    let objective = Objective::new(&model, &data).unwrap();
+    let v = vector(35, objective.size(), &device);
+    let wide = v.clone().cast(burn::tensor::DType::F64);
+    let product = |v| read(&objective.hessian().product(v).unwrap());
+    assert_eq!(product(&wide), product(&v));
+    let slice = Slice::new().points(3);
+    let losses = |v| slice.run(&objective, v).unwrap().losses;
+    assert_eq!(losses(&wide), losses(&v));
+    let between = slice.between(&objective, &wide, &v).unwrap();
+    assert_eq!(between.losses[0], between.losses[2]);
+    let plane = Plane::new().points(3);
+    let filters = FilterNormalisation::new();
+    let other = filters.random(&objective, 1).unwrap();
+    let losses = |v: &Tensor<1>| {
+        let pair = [v.clone(), other.clone()];
+        plane.run(&objective, &pair).unwrap().losses
+    };
+    assert_eq!(losses(&wide), losses(&v));
+    assert_eq!(
+        read(&filters.of(&objective, &wide).unwrap()),
+        read(&filters.of(&objective, &v).unwrap())
+    );
+    let path = [wide, other.clone(), v * 2.0 + other * 3.0];
+    assert!(Trajectory::new(&path).is_ok());
 }

@@ -162,6 +162,28 @@ fn a_step_that_does_not_help_leaves_the_model_and_the_training_as_they_are() {
     assert!(losses.iter().all(|loss| *loss == losses[0]));
 }
 
+schedule! {
+    struct Falling;
+    peak 1e30;
+    step(factor: 1e-30, at: [2] epochs);
+}
+
+/// The rate and the damping are others by then.
+#[test]
+fn a_step_that_did_not_help_is_tried_again() {
+    let _lock = lock();
+    let run = Trainer::new(plain(), Undamped::new(), Falling::new())
+        .epochs(4)
+        .batch(256)
+        .seed(4)
+        .quiet()
+        .fit(examples())
+        .expect("the training goes through");
+    let losses: Vec<f64> = run.history.iter().map(|epoch| epoch.loss).collect();
+    assert_eq!(losses[0], losses[1]);
+    assert!(losses[3] < losses[0], "{losses:?}");
+}
+
 #[test]
 fn it_is_for_a_trainer_and_stands_alone() {
     let _lock = lock();

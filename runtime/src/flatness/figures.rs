@@ -28,6 +28,7 @@ pub fn top_eigenvalue(objective: &Objective<'_>) -> Result<f64, FlatnessError> {
     let spectrum = lanczos.run(&objective.hessian())?;
     match spectrum.top.first() {
         Some(pair) if spectrum.complete => Ok(pair.value),
+        _ if objective.watch().stopped() => Err(FlatnessError::Interrupted),
         Some(pair) => Err(FlatnessError::Inexact {
             figure: "the largest eigenvalue",
             value: pair.value,
@@ -50,6 +51,7 @@ pub fn trace(objective: &Objective<'_>) -> Result<f64, FlatnessError> {
     let estimate = trace.run(&objective.hessian())?;
     match estimate.complete {
         true => Ok(estimate.trace),
+        false if objective.watch().stopped() => Err(FlatnessError::Interrupted),
         false => Err(FlatnessError::Inexact {
             figure: "the trace",
             value: estimate.trace,

@@ -36,6 +36,5 @@ pub use self::surface::{FilterNormalisation, Plane, Profile, Slice, Surface, Tra
 pub use self::volume::{BasinVolume, Volume};
 pub use self::watch::Watch;
 
-pub(crate) use self::operator::lengths;
+pub(crate) use self::operator::{brought, lengths};
 pub(crate) use self::random::Random;
-pub(crate) use self::spectrum::norm;

@@ -1,6 +1,6 @@
 //! Symmetric matrices that are known by their products with vectors.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Device, Tensor};
 
 use super::{FlatnessError, Watch};
 
@@ -137,6 +137,16 @@ impl Operator for Matrix {
 }
 
 /// Refuses vectors of another length.
+/// `vector` where others are, in their precision.
+pub(crate) fn brought(vector: &Tensor<1>, device: &Device, dtype: DType) -> Tensor<1> {
+    let vector = vector.clone().inner();
+    let vector = match vector.device() == *device {
+        true => vector,
+        false => vector.to_device(device),
+    };
+    vector.cast(dtype)
+}
+
 pub(crate) fn lengths(expected: usize, vectors: &[Tensor<1>]) -> Result<(), FlatnessError> {
     let mut found = vectors.iter().map(|vector| vector.dims()[0]);
     match found.find(|found| *found != expected) {

@@ -31,10 +31,8 @@ pub(crate) fn difference<L: Layer>(
         still.clone().map(&mut moving)
     };
     let value = moved(0.0).forward(L::Input::values(&input));
-    let weights = Scale {
-        tangents: along.as_ref().map_or(0.0, |along| along.scale.values),
-        ..own.scale
-    };
+    let moves = along.as_ref().map_or(0.0, |along| along.squares);
+    let weights = Scale::new(own.trained_numbers, 1, own.squares, moves, own.epsilon);
     let Some(h) = L::Input::scale(&input).and(weights).step() else {
         return value.lift();
     };
@@ -49,7 +47,11 @@ struct Tensors<'a> {
     /// Which of them are trained, if somebody else knows it.
     known: Option<&'a [bool]>,
     trained: Vec<bool>,
-    scale: Scale,
+    /// How many numbers are trained, and the sum of their squares.
+    trained_numbers: usize,
+    squares: f64,
+    /// The coarsest precision.
+    epsilon: f64,
 }
 
 impl<'a> Tensors<'a> {
@@ -58,7 +60,9 @@ impl<'a> Tensors<'a> {
             flat: Vec::new(),
             known,
             trained: Vec::new(),
-            scale: Scale::default(),
+            trained_numbers: 0,
+            squares: 0.0,
+            epsilon: 0.0,
         };
         layer.visit(&mut tensors);
         tensors
@@ -73,8 +77,10 @@ impl ModuleVisitor for Tensors<'_> {
             None => is_trained(param),
         };
         if trained {
-            self.scale = self.scale.and(Scale::of(&tensor, None));
+            self.squares += squares(&tensor);
+            self.trained_numbers += tensor.shape().num_elements();
         }
+        self.epsilon = self.epsilon.max(epsilon(&tensor));
         self.trained.push(trained);
         let numbers = tensor.shape().num_elements();
         self.flat.push(tensor.reshape([numbers]));
@@ -107,51 +113,77 @@ impl ModuleMapper for Moving<'_> {
     }
 }
 
-/// How large numbers are, and their derivatives along a direction.
+/// How far numbers may be moved along their derivatives for a central difference, and in which
+/// precision they are.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scale {
-    /// The sum of the squares of the numbers.
-    values: f64,
-    /// The same of the derivatives.
-    tangents: f64,
-    numbers: usize,
-    /// The coarsest precision among them.
+    reach: Option<f64>,
     epsilon: f64,
 }
 
 impl Scale {
-    /// Read from the device.
-    pub(crate) fn of<const D: usize>(value: &Tensor<D>, tangent: Option<&Tensor<D>>) -> Scale {
-        let squares = |tensor: &Tensor<D>| tensor.clone().inner().square().sum().into_scalar();
-        let info = value.dtype().finfo();
+    /// Of `count` numbers, which are one place of a function or of `places` independent ones, from
+    /// the sums of squares of the numbers and of their derivatives.
+    ///
+    /// The difference is off by the order of `h²` and, by rounding, of `ε/h`: balanced where `h`
+    /// moves the numbers by `ε^(1/3)` of the length on which the function bends. That is taken to be
+    /// between the length of all numbers, for a direction in which they move alike, and the mean
+    /// size of one, for a direction in which few move: their geometric mean. Numbers near zero count
+    /// as of a size of 0.03, that of weights of a wide layer.
+    fn new(count: usize, places: usize, values: f64, tangents: f64, epsilon: f64) -> Scale {
+        let length = values.sqrt().max(0.03 * (count as f64).sqrt());
+        let length = length / (count as f64 / places as f64).powf(0.25);
         Scale {
-            values: squares(value),
-            tangents: tangent.map_or(0.0, squares),
-            numbers: value.shape().num_elements(),
-            epsilon: info.map_or(0.0, |info| info.epsilon),
+            reach: (tangents > 0.0).then(|| length / tangents.sqrt()),
+            epsilon,
+        }
+    }
+
+    /// Of numbers that are one place together. Read from the device.
+    pub(crate) fn of(value: &Tensor<1>, tangent: &Tensor<1>) -> Scale {
+        let [count] = value.dims();
+        Scale::new(count, 1, squares(value), squares(tangent), epsilon(value))
+    }
+
+    /// Of a batch, whose examples are places of their own. Read from the device.
+    pub(crate) fn of_batch<const D: usize>(
+        value: &Tensor<D>,
+        tangent: Option<&Tensor<D>>,
+    ) -> Scale {
+        let count = value.shape().num_elements();
+        let (places, epsilon) = (value.dims()[0].max(1), epsilon(value));
+        match tangent {
+            Some(tangent) => Scale::new(count, places, squares(value), squares(tangent), epsilon),
+            None => Scale {
+                reach: None,
+                epsilon,
+            },
         }
     }
 
     pub(crate) fn and(self, other: Scale) -> Scale {
+        let reach = match (self.reach, other.reach) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
         Scale {
-            values: self.values + other.values,
-            tangents: self.tangents + other.tangents,
-            numbers: self.numbers + other.numbers,
+            reach,
             epsilon: self.epsilon.max(other.epsilon),
         }
     }
 
-    /// How far to go along the direction for a central difference, nothing where nothing changes.
-    ///
-    /// The difference is off by the order of `h²` and, by rounding, of `ε/h`: balanced where `h`
-    /// moves the numbers by `ε^(1/3)` of the length on which the function bends. That is taken to be between
-    /// the length of all numbers, for a direction in which they move alike, and the mean size of one, for a
-    /// direction in which few move: their geometric mean.
+    /// How far to go along the direction, nothing where nothing changes.
     pub(crate) fn step(self) -> Option<f64> {
-        if self.tangents == 0.0 {
-            return None;
-        }
-        let length = self.values.sqrt().max(1e-3) / (self.numbers as f64).powf(0.25);
-        Some(self.epsilon.cbrt() * length / self.tangents.sqrt())
+        Some(self.epsilon.cbrt() * self.reach?)
     }
+}
+
+/// Read from the device.
+fn squares<const D: usize>(tensor: &Tensor<D>) -> f64 {
+    tensor.clone().inner().square().sum().into_scalar()
+}
+
+fn epsilon<const D: usize>(tensor: &Tensor<D>) -> f64 {
+    let info = tensor.dtype().finfo();
+    info.map_or(f64::from(f32::EPSILON), |info| info.epsilon)
 }

@@ -48,7 +48,7 @@ impl<const D: usize> Lift for Tensor<D> {
     }
 
     fn scale(dual: &Dual<D>) -> Scale {
-        Scale::of(&dual.value, dual.tangent.as_ref())
+        Scale::of_batch(&dual.value, dual.tangent.as_ref())
     }
 
     fn between(values: Self, plus: Self, minus: Self, factor: f64) -> Dual<D> {

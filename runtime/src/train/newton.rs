@@ -1,7 +1,7 @@
 //! The step of `update newton_cg`, on the batches of a training step.
 
 use super::step::Pass;
-use crate::flatness::{FlatnessError, NewtonCg, Objective, norm};
+use crate::flatness::{FlatnessError, NewtonCg, Objective};
 use crate::model::Model;
 use crate::optim::{Recipe, Update};
 
@@ -11,8 +11,8 @@ pub(super) struct Newton {
     /// The learning rate of the rule, as a multiple of the step's.
     lr: f64,
     damping: f64,
-    /// The loss and the norm of the gradient where the last step was none.
-    stalled: Option<(f64, f64)>,
+    /// Whether the last step was none.
+    stalled: bool,
 }
 
 impl Newton {
@@ -28,7 +28,7 @@ impl Newton {
                 rule: NewtonCg::new().products(products).curvature(curvature),
                 lr: rule.lr,
                 damping,
-                stalled: None,
+                stalled: false,
             }),
             _ => None,
         }
@@ -44,22 +44,15 @@ impl Newton {
     ) -> Result<(M, bool), FlatnessError> {
         let objective = Objective::of_step(model, pass.batches)?;
         let (loss, gradient) = objective.loss_and_gradient()?;
-        let here = (loss, norm(&gradient));
-        // Once more the same search would come to the same end.
-        if self.stalled == Some(here) {
-            return Ok((model.clone(), false));
-        }
         let (damping, first) = (self.damping, self.lr * lr);
         let next = self
             .rule
             .iterate(&objective, (loss, &gradient), damping, first)?;
         self.damping = next.damping;
+        let before = std::mem::replace(&mut self.stalled, next.objective.is_none());
         match next.objective {
-            Some(there) => {
-                self.stalled = None;
-                Ok((there.write(model)?.train(), false))
-            }
-            None => Ok((model.clone(), self.stalled.replace(here).is_none())),
+            Some(there) => Ok((there.write(model)?.train(), false)),
+            None => Ok((model.clone(), !before)),
         }
     }
 }

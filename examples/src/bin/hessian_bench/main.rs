@@ -255,6 +255,8 @@ fn cost(
 
 /// The KiB that `work` takes beyond what is there before it.
 fn peak(objective: &Objective, work: &str) -> Result<u64, Box<dyn Error>> {
+    // What is there once, however often: the batch, threads.
+    objective.loss()?;
     let usage = memory::of(|| {
         for _ in 0..3 {
             black_box(match work {
@@ -264,7 +266,10 @@ fn peak(objective: &Objective, work: &str) -> Result<u64, Box<dyn Error>> {
         }
         Ok(())
     })?;
-    Ok(usage.peak - usage.before)
+    match usage.peak.saturating_sub(usage.before) {
+        0 => Err("no memory was taken".into()),
+        taken => Ok(taken),
+    }
 }
 
 /// What a product takes over what a gradient takes, each in a process that did nothing before.
@@ -313,16 +318,21 @@ fn beside(
 
     let theirs = peer.ask(&json!({"what": "trace", "seed": seed, "probes": options.probes}))?;
     let tolerance = number(&theirs, "error")? / number(&theirs, "value")?.abs();
-    // PyHessian's own method, and the one for a matrix with few large eigenvalues.
+    // PyHessian's own method, and the one for a matrix with few large eigenvalues. The standard error
+    // of few probes is too small on average.
     for (name, trace) in [
         ("hutchinson", Trace::hutchinson()),
         ("trace", Trace::hutch_plus_plus(10)),
     ] {
-        let trace = trace.tolerance(tolerance).probes(10..=100_000).seed(seed);
+        let trace = trace.tolerance(tolerance).probes(30..=100_000).seed(seed);
         let (seconds, estimate) = timed(|| trace.run(&hessian))?;
         let mut note = |what: &str, figure| taken.insert(format!("{name}_{what}"), figure);
         note("vs_pyhessian", seconds / number(&theirs, "seconds")?);
         note("products", estimate.products as f64);
+        note(
+            "standard_error_over_pyhessian",
+            estimate.standard_error / number(&theirs, "error")?,
+        );
         note(
             "value_over_pyhessian",
             estimate.trace / number(&theirs, "value")?,

@@ -15,6 +15,8 @@ pub(super) struct Solution {
     pub products: usize,
     /// Whether a direction was met along which the matrix curves downwards.
     pub negative_curvature: bool,
+    /// Whether `p` is `-g`.
+    pub steepest: bool,
     /// What `p · Bp` may be off by, for a `p` of length one.
     pub rounding: f64,
 }
@@ -53,6 +55,7 @@ pub(super) fn solve<O: Operator + ?Sized>(
                     direction,
                     products,
                     negative_curvature,
+                    steepest: true,
                     rounding,
                 });
             }
@@ -77,6 +80,7 @@ pub(super) fn solve<O: Operator + ?Sized>(
         curvature,
         products,
         negative_curvature,
+        steepest: false,
         rounding,
     })
 }

@@ -145,9 +145,14 @@ pub enum Ending {
     Iterations,
     /// No step brings the loss down by more than its rounding, or the norm of the gradient.
     Stalled,
+    /// From the weights found on, the gradient or a product is not finite.
+    NonFinite,
     /// The [watch](super::Watch) said so.
     Interrupted,
 }
+
+/// How often a step from the same weights is tried, each with more damping.
+const TRIES: usize = 4;
 
 impl NewtonCg {
     /// On the Hessian without damping, at most 100 iterations of at most 250 products, until the
@@ -189,7 +194,7 @@ impl NewtonCg {
     /// # Errors
     ///
     /// A damping or a tolerance that is negative or not finite, no iterations or products, and what
-    /// the loss, its gradient and its products fail with where it begins.
+    /// the loss, its gradient and its products fail with where it begins; an error of the data.
     pub fn minimise(&self, objective: &Objective<'_>) -> Result<Minimum, FlatnessError> {
         self.check()?;
         let watch = objective.watch();
@@ -197,7 +202,7 @@ impl NewtonCg {
         let mut here = objective.clone();
         let (mut loss, mut gradient) = here.loss_and_gradient()?;
         let (mut damping, mut history) = (self.damping, Vec::new());
-        let mut approximations = Vec::new();
+        let (mut approximations, mut tries) = (Vec::new(), 0);
         let reason = loop {
             let gradient_norm = norm(&gradient);
             if gradient_norm <= self.tolerance {
@@ -209,12 +214,26 @@ impl NewtonCg {
             if !history.is_empty() && !task.step() {
                 break Ending::Interrupted;
             }
-            let next = self.iterate(&here, (loss, &gradient), damping, 1.0)?;
+            let next = match self.iterate(&here, (loss, &gradient), damping, 1.0) {
+                Err(FlatnessError::NonFinite { .. }) if !history.is_empty() => {
+                    break Ending::NonFinite;
+                }
+                next => next?,
+            };
             (damping, approximations) = (next.damping, next.approximations);
             let Some(there) = next.objective else {
-                break Ending::Stalled;
+                tries += 1;
+                match tries {
+                    _ if watch.stopped() => break Ending::Interrupted,
+                    TRIES => break Ending::Stalled,
+                    _ => continue,
+                }
             };
-            let (lower, slope) = there.loss_and_gradient()?;
+            tries = 0;
+            let (lower, slope) = match there.loss_and_gradient() {
+                Err(FlatnessError::NonFinite { .. }) => break Ending::NonFinite,
+                found => found?,
+            };
             if lower >= loss - rounding(loss, &gradient) && norm(&slope) >= gradient_norm {
                 break Ending::Stalled;
             }
@@ -253,7 +272,7 @@ impl NewtonCg {
         let mut found = armijo(here, loss, &solution, first, slack)?;
         let scale = gradient_norm / norm(&solution.direction);
         let helped = found.is_some();
-        if !helped {
+        if !helped && !solution.steepest {
             solution.direction = -gradient.clone();
             solution.slope = -dot(gradient, gradient);
             found = armijo(here, loss, &solution, first, 0.0)?;
@@ -327,6 +346,9 @@ fn armijo<'a>(
     let weights = here.weights();
     let (mut step, mut slack) = (first, slack);
     for _ in 0..HALVINGS {
+        if here.watch().stopped() {
+            break;
+        }
         let there = here.at(weights.clone() + along.direction.clone() * step)?;
         match there.loss() {
             Ok(found)

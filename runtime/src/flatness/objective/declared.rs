@@ -22,9 +22,11 @@ pub(super) struct Declared<'a, M: Model> {
     kept: RefCell<Kept<M>>,
 }
 
-/// Pieces that were read, by their first example and their number of examples: what fits.
+/// Pieces of all examples that were read, by their number: what fits.
 struct Kept<M: Model> {
-    batches: BTreeMap<(usize, usize), Batch<M>>,
+    /// What they were cut into.
+    batch: usize,
+    pieces: BTreeMap<usize, Batch<M>>,
     bytes: usize,
 }
 
@@ -93,45 +95,48 @@ impl<'a, M: Model> Declared<'a, M> {
             model,
             feed,
             device,
-            kept: RefCell::new(Kept {
-                batches: BTreeMap::new(),
-                bytes: 0,
-            }),
+            kept: RefCell::new(Kept::of(0)),
         }
     }
 
     fn batch(&self, piece: &Piece) -> Result<Batch<M>, FlatnessError> {
         let source = match &self.feed {
             Feed::Source(source) => *source,
-            Feed::Batches(batches) => return Ok(batches[piece.number].clone()),
+            Feed::Batches(batches) => return Ok(batches[piece.examples[0]].clone()),
         };
-        let Some(run) = run(&piece.examples) else {
-            return Ok(Batch::upload(
-                checked(source, &piece.examples)?,
-                &self.device,
-            )?);
+        let upload = || -> Result<_, FlatnessError> {
+            let examples = checked(source, &piece.examples)?;
+            let tensors = examples.inputs.iter().chain(&examples.targets);
+            let bytes: usize = tensors.map(|data| data.as_bytes().len()).sum();
+            Ok((Batch::upload(examples, &self.device)?, bytes))
         };
-        let mut kept = self.kept.borrow_mut();
-        if let Some(batch) = kept.batches.get(&run) {
+        let Some(number) = piece.number else {
+            return Ok(upload()?.0);
+        };
+        if self.kept.borrow().batch != piece.batch {
+            *self.kept.borrow_mut() = Kept::of(piece.batch);
+        }
+        if let Some(batch) = self.kept.borrow().pieces.get(&number) {
             return Ok(batch.clone());
         }
-        let examples = checked(source, &piece.examples)?;
-        let tensors = examples.inputs.iter().chain(&examples.targets);
-        let bytes: usize = tensors.map(|data| data.as_bytes().len()).sum();
-        let batch = Batch::upload(examples, &self.device)?;
+        let (batch, bytes) = upload()?;
+        let mut kept = self.kept.borrow_mut();
         if kept.bytes + bytes <= KEPT {
             kept.bytes += bytes;
-            kept.batches.insert(run, batch.clone());
+            kept.pieces.insert(number, batch.clone());
         }
         Ok(batch)
     }
 }
 
-/// The first of examples that follow each other, and how many there are.
-fn run(examples: &[usize]) -> Option<(usize, usize)> {
-    let first = *examples.first()?;
-    let follow = examples.iter().copied().eq(first..first + examples.len());
-    follow.then_some((first, examples.len()))
+impl<M: Model> Kept<M> {
+    fn of(batch: usize) -> Self {
+        Kept {
+            batch,
+            pieces: BTreeMap::new(),
+            bytes: 0,
+        }
+    }
 }
 
 impl<M: Model> Here<'_, M> {

@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Device, Gradients, Tensor};
 
-use crate::flatness::{FlatnessError, lengths};
+use crate::flatness::{FlatnessError, brought, lengths};
 use crate::optim::{Parameter, parameters, path_matches, refuse_tied};
 
 /// A parameter's place in the vectors of an [`Objective`](super::Objective).
@@ -229,12 +229,7 @@ impl Layout {
     /// One of another length.
     pub fn own(&self, vector: &Tensor<1>) -> Result<Tensor<1>, FlatnessError> {
         lengths(self.size, std::slice::from_ref(vector))?;
-        let vector = vector.clone().inner();
-        let vector = match vector.device() == self.device {
-            true => vector,
-            false => vector.to_device(&self.device),
-        };
-        Ok(vector.cast(self.dtype))
+        Ok(brought(vector, &self.device, self.dtype))
     }
 }
 
@@ -312,7 +307,7 @@ impl ModuleMapper for Writing<'_> {
             let new = match part {
                 Some((start, vector)) => {
                     let part = vector.clone().narrow(0, start, numbers);
-                    part.cast(dtype).reshape(shape)
+                    brought(&part, &old.device().inner(), dtype).reshape(shape)
                 }
                 None if self.leaf => old.inner(),
                 None => old.inner().zeros_like(),

@@ -73,7 +73,8 @@ pub struct Objective<'a> {
 }
 
 impl<'a> Objective<'a> {
-    /// The loss of `model` on every example of `source`.
+    /// The loss of `model` on every example of `source`, which is to give the same examples each time:
+    /// up to 256 MiB of them are read once and stay on the device.
     ///
     /// # Errors
     ///
@@ -276,6 +277,11 @@ impl<'a> Objective<'a> {
         self.weights.as_ref().unwrap_or(&self.own)
     }
 
+    /// A vector of the user's, where the network is and in its precision.
+    pub(crate) fn own(&self, vector: &Tensor<1>) -> Result<Tensor<1>, FlatnessError> {
+        self.layout.own(vector)
+    }
+
     /// The same loss at other parameters.
     ///
     /// # Errors
@@ -289,8 +295,7 @@ impl<'a> Objective<'a> {
         })
     }
 
-    /// `model` with the weights at which the loss is looked at, of those parameters that are looked
-    /// at.
+    /// `model` with the weights at which the loss is looked at.
     ///
     /// # Errors
     ///
@@ -298,9 +303,8 @@ impl<'a> Objective<'a> {
     pub fn write<M: Module>(&self, model: &M) -> Result<M, FlatnessError> {
         let model = still(model);
         self.layout.check(&model)?;
-        let weights = self.weights();
-        let here = Some((&*self.layout, &weights));
-        Ok(self.layout.at(model, here).valid())
+        let here = Some((&*self.whole, self.all()));
+        Ok(self.whole.at(model, here).valid())
     }
 
     /// `L(w)`.

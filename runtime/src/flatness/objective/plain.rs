@@ -34,7 +34,8 @@ impl<M: Module, B: Clone, F: Fn(&M, B) -> Tensor<1>> Problem for Plain<M, B, F> 
             let examples = start..start + count;
             start += count;
             Piece {
-                number,
+                batch: 0,
+                number: Some(number),
                 examples: examples.collect(),
                 share: *count as f64 / self.examples() as f64,
             }
@@ -43,9 +44,7 @@ impl<M: Module, B: Clone, F: Fn(&M, B) -> Tensor<1>> Problem for Plain<M, B, F> 
     }
 
     fn piece(&self, _: &[usize], _: f64) -> Result<Piece, FlatnessError> {
-        let found = "one of a module that was not declared, whose batches are fixed";
-        let expected = "one from whose data set examples can be drawn: that of a declared network";
-        Err(FlatnessError::argument("objective", found, expected))
+        Err(chosen())
     }
 
     fn has_batch_statistics(&self) -> bool {
@@ -61,26 +60,43 @@ impl<M: Module, B: Clone, F: Fn(&M, B) -> Tensor<1>> Problem for Plain<M, B, F> 
     }
 }
 
+fn chosen() -> FlatnessError {
+    let found = "one of a module that was not declared, whose batches are fixed";
+    let expected = "one from whose data set examples can be drawn: that of a declared network";
+    FlatnessError::argument("objective", found, expected)
+}
+
 impl<M: Module, B: Clone, F: Fn(&M, B) -> Tensor<1>> Here<'_, M, B, F> {
-    fn mean_loss(&self, module: &M, piece: &Piece) -> Tensor<1> {
-        let (batch, _) = &self.problem.batches[piece.number];
-        (self.problem.loss)(module, batch.clone())
+    fn mean_loss(&self, module: &M, piece: &Piece) -> Result<Tensor<1>, FlatnessError> {
+        let batch = piece.number.and_then(|at| self.problem.batches.get(at));
+        let Some((batch, _)) = batch else {
+            return Err(chosen());
+        };
+        let loss = (self.problem.loss)(module, batch.clone());
+        match loss.dims() {
+            [1] => Ok(loss),
+            [found] => {
+                let expected = "one number for a batch, the mean over its examples";
+                let found = format!("{found} numbers");
+                Err(FlatnessError::argument("loss", found, expected))
+            }
+        }
     }
 
-    fn slope(&self, module: &M, piece: &Piece) -> [Tensor<1>; 2] {
-        let loss = self.mean_loss(module, piece);
+    fn slope(&self, module: &M, piece: &Piece) -> Result<[Tensor<1>; 2], FlatnessError> {
+        let loss = self.mean_loss(module, piece)?;
         let gradient = self.view.layout.gradient(module, &loss);
-        [loss.inner(), gradient]
+        Ok([loss.inner(), gradient])
     }
 }
 
 impl<M: Module, B: Clone, F: Fn(&M, B) -> Tensor<1>> Place for Here<'_, M, B, F> {
     fn loss(&self, piece: &Piece) -> Result<Tensor<1>, FlatnessError> {
-        Ok(self.mean_loss(&self.module, piece).inner())
+        Ok(self.mean_loss(&self.module, piece)?.inner())
     }
 
     fn gradient(&self, piece: &Piece) -> Result<[Tensor<1>; 2], FlatnessError> {
-        Ok(self.slope(&self.module, piece))
+        self.slope(&self.module, piece)
     }
 
     /// `(∇L(w + h v) - ∇L(w - h v)) / 2h`, with `h` as for the [difference](Scale::step) of a layer.
@@ -93,18 +109,18 @@ impl<M: Module, B: Clone, F: Fn(&M, B) -> Tensor<1>> Place for Here<'_, M, B, F>
         } = self.view;
         let weights = layout.weights(&self.module);
         let products = vectors.iter().map(|vector| {
-            let Some(h) = Scale::of(&weights, Some(vector)).step() else {
-                return vector.clone();
+            let Some(h) = Scale::of(&weights, vector).step() else {
+                return Ok(vector.clone());
             };
-            let [plus, minus] = [h, -h].map(|h| {
+            let at = |h: f64| {
                 let there = weights.clone() + vector.clone() * h;
                 let module = layout.at(self.module.clone(), Some((layout, &there)));
-                let [_, gradient] = self.slope(&module, piece);
-                gradient
-            });
-            (plus - minus) * (0.5 / h)
+                self.slope(&module, piece)
+            };
+            let ([_, plus], [_, minus]) = (at(h)?, at(-h)?);
+            Ok((plus - minus) * (0.5 / h))
         });
-        Ok(products.collect())
+        products.collect()
     }
 
     fn approximations(&self) -> Vec<Approximation> {

@@ -8,8 +8,10 @@ use crate::flatness::{Approximation, FlatnessError};
 /// A piece of the examples, which goes through the network at once.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
-    /// Its number, where the pieces are given.
-    pub number: usize,
+    /// The batch that all examples were cut into, and its number among the pieces; none if its
+    /// examples were chosen one by one.
+    pub batch: usize,
+    pub number: Option<usize>,
     /// Its examples.
     pub examples: Vec<usize>,
     /// Its share of all examples.
@@ -36,7 +38,8 @@ pub(super) trait Problem {
         let pieces = starts.map(|(number, start)| {
             let end = examples.min(start + batch);
             Piece {
-                number,
+                batch,
+                number: Some(number),
                 examples: (start..end).collect(),
                 share: (end - start) as f64 / examples as f64,
             }
@@ -47,7 +50,8 @@ pub(super) trait Problem {
     /// Of examples that were chosen one by one.
     fn piece(&self, examples: &[usize], share: f64) -> Result<Piece, FlatnessError> {
         Ok(Piece {
-            number: 0,
+            batch: 0,
+            number: None,
             examples: examples.to_vec(),
             share,
         })

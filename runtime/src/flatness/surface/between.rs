@@ -29,15 +29,19 @@ impl<'a, M: Module> Between<'a, M> {
                 known: listed(other.iter()),
             });
         }
-        let mut reading = Reading(Vec::new());
-        // `valid` takes over running statistics that wait to be.
-        to.valid().visit(&mut reading);
-        for numbers in &reading.0 {
-            finite(numbers, "the second network")?;
-        }
+        let read = |model: &M, what: &str| {
+            let mut reading = Reading(Vec::new());
+            // `valid` takes over running statistics that wait to be.
+            model.valid().visit(&mut reading);
+            for numbers in &reading.0 {
+                finite(numbers, what)?;
+            }
+            Ok::<_, FlatnessError>(reading.0)
+        };
+        read(from, "the first network")?;
         Ok(Between {
             from,
-            to: reading.0,
+            to: read(to, "the second network")?,
         })
     }
 

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::finite;
-use crate::flatness::{FlatnessError, Objective, Random, filters, lengths};
+use crate::flatness::{FlatnessError, Objective, Random, filters};
 
 /// Filter normalisation (Li, Xu, Taylor, Studer and Goldstein 2018, "Visualizing the loss landscape
 /// of neural nets"): each filter d of a direction is made as long as the network's own filter w,
@@ -83,7 +83,7 @@ impl FilterNormalisation {
         objective: &Objective,
         direction: &Tensor<1>,
     ) -> Result<Tensor<1>, FlatnessError> {
-        lengths(objective.size(), std::slice::from_ref(direction))?;
+        let direction = &objective.own(direction)?;
         finite(direction, "the direction")?;
         let weights = objective.weights();
         finite(&weights, "the weights")?;

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 
 use super::between::Between;
 use super::{cell, finite, measure, spaced};
-use crate::flatness::{FlatnessError, Objective, Watch, lengths};
+use crate::flatness::{FlatnessError, Objective, Watch};
 
 /// The loss along a line of parameter space, L(w + α d) at equal steps of α.
 ///
@@ -121,9 +121,9 @@ impl Slice {
         from: &Tensor<1>,
         to: &Tensor<1>,
     ) -> Result<Profile, FlatnessError> {
-        lengths(objective.size(), &[from.clone(), to.clone()])?;
+        let (from, to) = (objective.own(from)?, objective.own(to)?);
         let start = objective.at(from.clone())?;
-        self.line(&start, &(to.clone() - from.clone()), 0.0..=1.0)
+        self.line(&start, &(to - from), 0.0..=1.0)
     }
 
     /// Measures the loss along the straight line from the network `from`, α = 0, to `to`, α = 1, whose
@@ -179,7 +179,7 @@ impl Slice {
         direction: &Tensor<1>,
         range: RangeInclusive<f64>,
     ) -> Result<Profile, FlatnessError> {
-        lengths(objective.size(), std::slice::from_ref(direction))?;
+        let direction = &objective.own(direction)?;
         finite(direction, "the direction")?;
         let start = objective.weights();
         self.profile(objective.watch(), range, |alpha| {

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use burn::tensor::Tensor;
 
 use super::{cell, finite, measure, spaced};
-use crate::flatness::{FlatnessError, Objective, lengths};
+use crate::flatness::{FlatnessError, Objective};
 
 /// The loss over a plane of parameter space, L(w + x d + y e) on a grid.
 ///
@@ -106,13 +106,14 @@ impl Plane {
         objective: &Objective,
         directions: &[Tensor<1>; 2],
     ) -> Result<Surface, FlatnessError> {
-        lengths(objective.size(), directions)?;
-        for direction in directions {
+        let [d, e] = directions;
+        let directions = [objective.own(d)?, objective.own(e)?];
+        for direction in &directions {
             finite(direction, "the direction")?;
         }
         let x = spaced("x", &self.x, self.points)?;
         let y = spaced("y", &self.y, self.points)?;
-        let (start, [d, e]) = (objective.weights(), directions);
+        let (start, [d, e]) = (objective.weights(), &directions);
         let points = y.iter().flat_map(|y| {
             let row = start.clone() + e.clone() * *y;
             x.iter().map(move |x| row.clone() + d.clone() * *x)

@@ -5,7 +5,7 @@ use nalgebra::{DMatrix, SymmetricEigen};
 
 use super::{Plane, Surface, finite};
 use crate::flatness::spectrum::{dot, norm};
-use crate::flatness::{FlatnessError, Objective, lengths};
+use crate::flatness::{FlatnessError, Objective, brought, lengths};
 
 /// The plane in which a training moved: through the last weights, along the first two principal
 /// components of the snapshots w_0, .., w_T (Li et al. 2018, section 7), which hold as much of
@@ -88,16 +88,22 @@ impl Trajectory {
             let expected = "at least three that do not lie on one line";
             Err(FlatnessError::argument("snapshots", found, expected))
         };
-        let [first, .., last] = snapshots else {
-            return refuse(snapshots.len().to_string());
+        let Some(last) = snapshots.last() else {
+            return refuse("0".into());
         };
         lengths(last.dims()[0], snapshots)?;
-        for snapshot in snapshots {
+        let like = (last.clone().inner().device(), last.dtype());
+        let brought = snapshots.iter().map(|one| brought(one, &like.0, like.1));
+        let snapshots: Vec<_> = brought.collect();
+        let [first, .., last] = snapshots.as_slice() else {
+            return refuse(snapshots.len().to_string());
+        };
+        for snapshot in &snapshots {
             finite(snapshot, "the snapshot")?;
         }
         let count = snapshots.len();
         // Differences of near snapshots first: little is rounded away.
-        let moved = Tensor::stack::<2>(snapshots.to_vec(), 0) - last.clone().unsqueeze::<2>();
+        let moved = Tensor::stack::<2>(snapshots.clone(), 0) - last.clone().unsqueeze::<2>();
         let centred = moved.clone() - moved.clone().mean_dim(0);
         let gram = centred.clone().matmul(centred.clone().transpose());
         let gram: Vec<f64> = gram.into_data().iter().collect();
