@@ -453,7 +453,8 @@ fn still<M: Module>(model: &M) -> M {
 }
 
 /// A weighted sum of at least one term, with what rounding took from it (Kahan 1965): it is off by two
-/// roundings, however many terms there are.
+/// roundings, however many terms there are. The compiler of a GPU may take the correction for zero; then
+/// it is a plain sum.
 #[derive(Default)]
 struct Sum {
     sum: Option<Tensor<1>>,
