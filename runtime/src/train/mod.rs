@@ -4,11 +4,13 @@
 mod batch_norm;
 mod error;
 mod evaluate;
+mod hook;
 mod measure;
 mod newton;
 mod observe;
 mod parameters;
 mod progress;
+mod record;
 mod step;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use serde::{Deserialize, Serialize};
 
 use crate::data::{DataError, Loader, Sampler, Source, SplitMix64};
 use crate::flatness::{FlatnessError, Objective};
@@ -27,11 +28,13 @@ use crate::schedule::{Horizon, LrScheduler, Rate, Schedule};
 pub use batch_norm::update_batch_norm;
 pub use error::{TrainError, TrainFailure};
 pub use evaluate::{Evaluation, evaluate};
+pub use hook::{Flow, Hook, HookError, Run};
 pub use measure::{Every, Measurement};
 use measure::{Figure, measured};
 use newton::Newton;
 use parameters::{is_trainable, non_finite_parameter};
 use progress::Progress;
+pub use record::{EpochRecord, StepRecord, Trained};
 use step::{Feed, Losses, Stepper};
 
 /// Trains a declared model with a declared optimizer and a declared schedule.
@@ -106,77 +109,38 @@ pub struct Trainer<'a, M, O, S> {
     validation: Option<&'a dyn Source>,
     metrics: Vec<(String, Measure<'a, M>)>,
     figures: Vec<Figure<'a>>,
+    hooks: Vec<Box<dyn Hook<M> + 'a>>,
+    log_every: u64,
     quiet: bool,
-}
-
-/// A trained model and how it came to be.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Trained<M> {
-    /// The model, ready for inference; `train()` takes it back to training. Where the optimizer
-    /// declares an `average` this is it: that of `ema` or `swa`, and without them the slow weights of
-    /// `lookahead`.
-    pub model: M,
-    /// The weights where the optimizer stood, if `model` is an average of them.
-    pub last: Option<M>,
-    /// One record per epoch.
-    pub history: Vec<EpochRecord>,
-    /// The number of optimizer steps.
-    pub steps: u64,
-    /// The time that training took, validation left out.
-    pub seconds: f64,
-}
-
-/// What an epoch came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct EpochRecord {
-    /// The epoch, counted from 1.
-    pub epoch: usize,
-    /// The mean training loss over the epoch's steps, each taken before its update.
-    pub loss: f64,
-    /// The learning rate of its last step.
-    pub rate: f64,
-    /// Loss and accuracy on the validation set after it.
-    pub validation: Option<Evaluation>,
-    /// What the [metrics](Trainer::metric) of one's own came to, by their names, and the last that
-    /// was [measured](Trainer::measure) in this epoch of each figure.
-    pub metrics: BTreeMap<String, f64>,
-    /// All that was measured in this epoch, in the order of the steps.
-    #[serde(default)]
-    pub measurements: Vec<Measurement>,
-    /// The time that its steps took, in seconds.
-    pub seconds: f64,
-}
-
-impl<M> Trained<M> {
-    /// Loss and accuracy on the validation set after the last epoch; `None` without one.
-    pub fn validation(&self) -> Option<Evaluation> {
-        self.history.last()?.validation
-    }
 }
 
 /// How far a training has come.
 #[derive(Default)]
 struct Log {
     history: Vec<EpochRecord>,
+    log: Vec<StepRecord>,
     steps: u64,
     seconds: f64,
+    stopped: Option<String>,
 }
 
 impl Log {
     fn trained<M>(self, model: M, last: Option<M>) -> Trained<M> {
         let Log {
             history,
+            log,
             steps,
             seconds,
+            stopped,
         } = self;
         Trained {
             model,
             last,
             history,
+            log,
             steps,
             seconds,
+            stopped,
         }
     }
 
@@ -204,6 +168,8 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             validation: None,
             metrics: Vec::new(),
             figures: Vec::new(),
+            hooks: Vec::new(),
+            log_every: 50,
             quiet: false,
         }
     }
@@ -322,6 +288,20 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             source,
             measure: Box::new(figure),
         });
+        self
+    }
+
+    /// Has `hook` act on the training's steps and epochs. Hooks are called in the order in which they
+    /// were added.
+    pub fn hook(mut self, hook: impl Hook<M> + 'a) -> Self {
+        self.hooks.push(Box::new(hook));
+        self
+    }
+
+    /// After how many steps one is written down, with its loss and the norm of its gradient: 50 if
+    /// nothing is said. The numbers of such a step are waited for, which on a GPU takes time.
+    pub fn log_every(mut self, steps: u64) -> Self {
+        self.log_every = steps;
         self
     }
 
@@ -471,6 +451,8 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                 figures.flat_map(|one| Some((one.name.clone(), *one.result.as_ref().ok()?)));
             let record = EpochRecord {
                 epoch,
+                steps: log.steps,
+                trust_ratios: BTreeMap::new(),
                 loss: losses.mean(),
                 rate: rate.at(log.steps - 1),
                 validation,
