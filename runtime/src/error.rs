@@ -6,7 +6,7 @@ use crate::flatness::FlatnessError;
 use crate::model::{GraphError, InitError, MismatchError, StoreError};
 use crate::optim::OptimizerError;
 use crate::schedule::ScheduleError;
-use crate::train::{TrainError, TrainFailure};
+use crate::train::{CheckpointError, TrainError, TrainFailure};
 
 /// Any error of Kiln, for `fn main() -> kiln::Result`.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,9 @@ pub enum Error {
     /// A training that stopped.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// A checkpoint that could not be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// Weights from elsewhere that are not those of the model.
     #[cfg(feature = "weights")]
     #[error(transparent)]

@@ -6,6 +6,7 @@
 // The macros write `::kiln::..`; this crate's own examples and tests use them too.
 extern crate self as kiln;
 
+mod atomic;
 pub mod data;
 pub mod device;
 mod error;

@@ -28,7 +28,7 @@ pub use size::Size;
 pub(crate) use size::shown;
 pub use step::LossOutput;
 pub use store::StoreError;
-pub(crate) use store::checksum;
+pub(crate) use store::{checksum, name, reason};
 #[doc(hidden)]
 pub use summary::Node;
 pub use summary::{LayerSummary, Summary};

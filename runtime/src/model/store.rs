@@ -80,7 +80,7 @@ pub enum StoreError {
 }
 
 /// The name without its path: what a declaration is called.
-fn name<M>() -> &'static str {
+pub(crate) fn name<M>() -> &'static str {
     let name = std::any::type_name::<M>();
     name.rsplit("::").next().unwrap_or(name)
 }
@@ -209,7 +209,7 @@ pub(crate) fn checksum(
     Ok(format!("{:08x}", crc.finalize()))
 }
 
-fn reason(error: RecordError) -> String {
+pub(crate) fn reason(error: RecordError) -> String {
     match error {
         RecordError::Io(reason) | RecordError::Validation(reason) => reason,
     }

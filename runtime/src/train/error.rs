@@ -1,8 +1,9 @@
 //! What can stop a training.
 
 use std::fmt;
+use std::path::PathBuf;
 
-use super::Trained;
+use super::{CheckpointError, HookError, Trained};
 use crate::data::DataError;
 use crate::flatness::FlatnessError;
 use crate::model::MismatchError;
@@ -87,6 +88,26 @@ pub enum TrainError {
         /// What to add, or to watch instead.
         fix: &'static str,
     },
+    /// A checkpoint that could not be written, or not be gone on from.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Ctrl-C or SIGTERM. All that the training had come to is in the checkpoint.
+    #[error(
+        "{signal} after step {steps}; the training is in {}, and goes on from there when it is \
+         resumed (`Checkpoints::resume`)",
+        checkpoint.display()
+    )]
+    Interrupted {
+        /// The signal.
+        signal: &'static str,
+        /// The steps that were taken.
+        steps: u64,
+        /// What to go on from.
+        checkpoint: PathBuf,
+    },
+    /// A [hook](super::Hook) that failed.
+    #[error("a hook of the training failed: {0}")]
+    Hook(#[source] HookError),
     /// A step of `update newton_cg(..)` whose gradient or products are not finite.
     #[error(transparent)]
     Curvature(#[from] FlatnessError),

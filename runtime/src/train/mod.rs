@@ -2,9 +2,11 @@
 //! time.
 
 mod batch_norm;
+mod checkpoint;
 mod error;
 mod evaluate;
 mod hook;
+mod interrupt;
 mod measure;
 mod newton;
 mod observe;
@@ -12,30 +14,29 @@ mod parameters;
 mod progress;
 mod record;
 mod step;
+mod training;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use burn::tensor::Device;
-
-use crate::data::{DataError, Loader, Sampler, Source, SplitMix64};
+use crate::data::{Loader, Sampler, Source};
 use crate::flatness::{FlatnessError, Objective};
 use crate::model::{Model, ModelConfig};
-use crate::optim::{Average, Optimizer, OptimizerError};
-use crate::schedule::{Horizon, LrScheduler, Rate, Schedule};
+use crate::optim::{Optimizer, OptimizerError};
+use crate::schedule::{Horizon, Rate, Schedule};
 
 pub use batch_norm::update_batch_norm;
+pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Difference, Skipped};
+use checkpoint::{Setting, settings};
 pub use error::{TrainError, TrainFailure};
 pub use evaluate::{Evaluation, evaluate};
 pub use hook::{Flow, Hook, HookError, Run};
+use measure::Figure;
 pub use measure::{Every, Measurement};
-use measure::{Figure, measured};
 use newton::Newton;
-use parameters::{is_trainable, non_finite_parameter};
-use progress::Progress;
+use parameters::is_trainable;
 pub use record::{EpochRecord, StepRecord, Trained};
-use step::{Feed, Losses, Stepper};
+use step::Stepper;
+use training::{Log, Training};
 
 /// Trains a declared model with a declared optimizer and a declared schedule.
 ///
@@ -101,6 +102,11 @@ pub struct Trainer<'a, M, O, S> {
     model: M,
     optimizer: O,
     schedule: S,
+    settings: Settings<'a, M>,
+}
+
+/// What a trainer is told beside the three declarations.
+struct Settings<'a, M> {
     epochs: usize,
     batch: usize,
     micro_batches: usize,
@@ -111,45 +117,8 @@ pub struct Trainer<'a, M, O, S> {
     figures: Vec<Figure<'a>>,
     hooks: Vec<Box<dyn Hook<M> + 'a>>,
     log_every: u64,
+    checkpoints: Option<Checkpoints>,
     quiet: bool,
-}
-
-/// How far a training has come.
-#[derive(Default)]
-struct Log {
-    history: Vec<EpochRecord>,
-    log: Vec<StepRecord>,
-    steps: u64,
-    seconds: f64,
-    stopped: Option<String>,
-}
-
-impl Log {
-    fn trained<M>(self, model: M, last: Option<M>) -> Trained<M> {
-        let Log {
-            history,
-            log,
-            steps,
-            seconds,
-            stopped,
-        } = self;
-        Trained {
-            model,
-            last,
-            history,
-            log,
-            steps,
-            seconds,
-            stopped,
-        }
-    }
-
-    fn stopped<M>(self, error: impl Into<TrainError>, model: M) -> TrainFailure<M> {
-        TrainFailure {
-            error: error.into(),
-            trained: Box::new(self.trained(model, None)),
-        }
-    }
 }
 
 impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
@@ -160,30 +129,33 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             model,
             optimizer,
             schedule,
-            epochs: 1,
-            batch: 64,
-            micro_batches: 1,
-            seed: 0,
-            workers: 1,
-            validation: None,
-            metrics: Vec::new(),
-            figures: Vec::new(),
-            hooks: Vec::new(),
-            log_every: 50,
-            quiet: false,
+            settings: Settings {
+                epochs: 1,
+                batch: 64,
+                micro_batches: 1,
+                seed: 0,
+                workers: 1,
+                validation: None,
+                metrics: Vec::new(),
+                figures: Vec::new(),
+                hooks: Vec::new(),
+                log_every: 50,
+                checkpoints: None,
+                quiet: false,
+            },
         }
     }
 
     /// How often to go through the training set.
     pub fn epochs(mut self, epochs: usize) -> Self {
-        self.epochs = epochs;
+        self.settings.epochs = epochs;
         self
     }
 
     /// How many examples an optimizer step sees: the global batch. What is left of an epoch when
     /// the next batch would not be full is left out.
     pub fn batch(mut self, examples: usize) -> Self {
-        self.batch = examples;
+        self.settings.batch = examples;
         self
     }
 
@@ -191,20 +163,20 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     /// mean, so the result is that of the whole batch (up to rounding, and but for statistics
     /// over a batch, such as `batch_norm`'s); the memory is that of one piece.
     pub fn micro_batches(mut self, pieces: usize) -> Self {
-        self.micro_batches = pieces;
+        self.settings.micro_batches = pieces;
         self
     }
 
     /// The seed of the examples' order and of every random number in training. The initial
     /// weights are drawn before, by `init`.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.settings.seed = seed;
         self
     }
 
     /// How many threads fetch batches ahead; 0 fetches them in between the steps.
     pub fn workers(mut self, threads: usize) -> Self {
-        self.workers = threads;
+        self.settings.workers = threads;
         self
     }
 
@@ -213,14 +185,14 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     /// `average swa` on a model with `batch_norm` that takes a pass over the training set each time
     /// ([`update_batch_norm`]).
     pub fn validate(mut self, source: &'a dyn Source) -> Self {
-        self.validation = Some(source);
+        self.settings.validation = Some(source);
         self
     }
 
     /// Measures a metric of your own after every epoch, on the model that training would return
     /// then. [`EpochRecord::metrics`] holds it, and a `plateau(on: "name", ..)` watches it.
     pub fn metric(mut self, name: impl Into<String>, measure: impl Fn(&M) -> f64 + 'a) -> Self {
-        self.metrics.push((name.into(), Box::new(measure)));
+        self.settings.metrics.push((name.into(), Box::new(measure)));
         self
     }
 
@@ -282,7 +254,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         source: &'a dyn Source,
         figure: impl Fn(&Objective<'a>) -> Result<f64, FlatnessError> + 'a,
     ) -> Self {
-        self.figures.push(Figure {
+        self.settings.figures.push(Figure {
             name: name.into(),
             every,
             source,
@@ -294,21 +266,27 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     /// Has `hook` act on the training's steps and epochs. Hooks are called in the order in which they
     /// were added.
     pub fn hook(mut self, hook: impl Hook<M> + 'a) -> Self {
-        self.hooks.push(Box::new(hook));
+        self.settings.hooks.push(Box::new(hook));
         self
     }
 
     /// After how many steps one is written down, with its loss and the norm of its gradient: 50 if
     /// nothing is said. The numbers of such a step are waited for, which on a GPU takes time.
     pub fn log_every(mut self, steps: u64) -> Self {
-        self.log_every = steps;
+        self.settings.log_every = steps;
+        self
+    }
+
+    /// Writes the training down as it goes, so that it can be resumed; see [`Checkpoints`].
+    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
+        self.settings.checkpoints = Some(checkpoints);
         self
     }
 
     /// Prints nothing. Otherwise a progress bar goes to standard error if that is a terminal, and
     /// one line per epoch if it is not.
     pub fn quiet(mut self) -> Self {
-        self.quiet = true;
+        self.settings.quiet = true;
         self
     }
 
@@ -323,160 +301,24 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     /// with finite weights: as it was before the step that failed, or at the start of its epoch where
     /// the weights were no longer finite by then.
     pub fn fit(self, source: impl Source + 'static) -> Result<Trained<M>, TrainFailure<M>> {
-        let mut log = Log::default();
         let source: Arc<dyn Source> = Arc::new(source);
-        let Session {
-            device,
-            loader,
-            steps_per_epoch,
-            mut rate,
-            mut stepper,
-        } = match self.prepare(source.clone()) {
-            Ok(session) => session,
-            Err(error) => return Err(log.stopped(error, self.model)),
-        };
-        let mut progress = Progress::new(self.quiet, self.epochs, steps_per_epoch);
-        let mut model = self.model.train();
-        let mut average = None;
-        for epoch in 1..=self.epochs {
-            let start = Instant::now();
-            // Its weights are finite: what a failure gives back if those of the step before are not.
-            let sound = model.valid();
-            let mut losses = Losses::new(&device, epoch, steps_per_epoch);
-            let (mut measurements, mut aside) = (Vec::new(), Duration::ZERO);
-            let mut batches = match loader.epoch(epoch - 1, 0) {
-                Ok(batches) => batches,
-                Err(error) => return Err(log.stopped(error, sound)),
-            };
-            progress.epoch(epoch);
-            for step in 1..=steps_per_epoch {
-                let lr = rate.step();
-                // A pass moves the running statistics of batch norm, and one that fails moves
-                // them to where no model can be.
-                let before = model.valid();
-                let mut feed = Feed {
-                    batches: &mut batches,
-                    pieces: self.micro_batches,
-                    device: &device,
-                    at_once: losses.at_once(),
-                };
-                let seed = mix(self.seed, log.steps);
-                let pass = feed.gradient(&model, &stepper, seed);
-                match pass.and_then(|pass| {
-                    losses.push(&model, step, lr, &pass)?;
-                    Ok(pass)
-                }) {
-                    Ok(pass) => {
-                        // The update may work in place once nobody else holds the parameters.
-                        drop(before);
-                        model = match &mut stepper {
-                            Stepper::Updater(updater) => {
-                                if updater.recipe().noise.is_some() {
-                                    // From the step alone, whatever its passes drew.
-                                    device.seed(mix(!self.seed, log.steps));
-                                }
-                                updater.step(lr, model, pass.gradient)
-                            }
-                            Stepper::Newton(newton) => match newton.step(lr, &model, pass) {
-                                Ok((model, stalled)) => {
-                                    if stalled {
-                                        progress.stalled(log.steps + 1);
-                                    }
-                                    model
-                                }
-                                Err(error) => return Err(log.stopped(error, sound)),
-                            },
-                            Stepper::Minimiser(minimiser) => {
-                                match feed.minimise(minimiser, lr, model, pass, seed) {
-                                    Ok(model) => model,
-                                    Err(error) => return Err(log.stopped(error, sound)),
-                                }
-                            }
-                        };
-                    }
-                    Err(error) => {
-                        let finite = non_finite_parameter(&before).is_none();
-                        return Err(log.stopped(error, if finite { before } else { sound }));
-                    }
-                }
-                log.steps += 1;
-                progress.step(losses.last(), lr);
-                let begun = Instant::now();
-                match measured(&self.figures, &model, log.steps, None, &mut progress) {
-                    Ok(measured) => measurements.extend(measured),
-                    Err(error) => {
-                        let here = model.valid();
-                        let finite = non_finite_parameter(&here).is_none();
-                        return Err(log.stopped(error, if finite { here } else { sound }));
-                    }
-                }
-                aside += begun.elapsed();
-            }
-            let seconds = (start.elapsed() - aside).as_secs_f64();
-            log.seconds += seconds;
-            let trained = model.valid();
-            // A loss tells of the weights before it; nothing else tells of the last ones.
-            if let Some(parameter) = non_finite_parameter(&trained) {
-                return Err(log.stopped(TrainError::Diverged { epoch, parameter }, sound));
-            }
-            match measured(&self.figures, &model, log.steps, Some(epoch), &mut progress) {
-                Ok(measured) => measurements.extend(measured),
-                Err(error) => return Err(log.stopped(error, trained)),
-            }
-            let looked_at = self.validation.is_some() || !self.metrics.is_empty();
-            let averaged = if epoch == self.epochs || looked_at {
-                device.seed(mix(self.seed, log.steps));
-                averaged(&stepper, &model, &source, self.batch / self.micro_batches)
-            } else {
-                Ok(None)
-            };
-            let evaluated = match averaged {
-                Ok(averaged) => {
-                    average = averaged;
-                    let returned = average.as_ref().unwrap_or(&trained);
-                    let measure = |s| evaluate(returned, s, EVALUATION_BATCH);
-                    self.validation.map(measure).transpose()
-                }
-                Err(error) => Err(error),
-            };
-            let validation = match evaluated {
-                Ok(validation) => validation,
-                Err(error) => return Err(log.stopped(error, trained)),
-            };
-            let returned = average.as_ref().unwrap_or(&trained);
-            let metrics = self.metrics.iter();
-            let metrics = metrics.map(|(name, measure)| (name.clone(), measure(returned)));
-            let figures = measurements.iter();
-            let figures =
-                figures.flat_map(|one| Some((one.name.clone(), *one.result.as_ref().ok()?)));
-            let record = EpochRecord {
-                epoch,
-                steps: log.steps,
-                trust_ratios: BTreeMap::new(),
-                loss: losses.mean(),
-                rate: rate.at(log.steps - 1),
-                validation,
-                metrics: metrics.chain(figures).collect(),
-                measurements,
-                seconds,
-            };
-            if let Some(value) = rate.watches().and_then(|metric| record.measured(metric)) {
-                rate.observe(value);
-            }
-            progress.finished(&record);
-            log.history.push(record);
+        match self.plan(&source) {
+            Ok(parts) => Training::new(self.model, self.settings, source, parts).run(),
+            Err(error) => Err(Log::default().failed(error, self.model)),
         }
-        Ok(match average {
-            Some(average) => log.trained(average, Some(model.valid())),
-            None => log.trained(model.valid(), None),
-        })
     }
 
     /// Everything that can be wrong before the first step.
-    fn prepare(&self, source: Arc<dyn Source>) -> Result<Session, TrainError> {
+    fn plan(&self, source: &Arc<dyn Source>) -> Result<Parts, TrainError> {
+        let settings = &self.settings;
         for (name, found) in [
-            ("epochs", self.epochs),
-            ("micro_batches", self.micro_batches),
+            ("epochs", settings.epochs),
+            ("micro_batches", settings.micro_batches),
+            (
+                "log_every",
+                usize::try_from(settings.log_every).unwrap_or(usize::MAX),
+            ),
+            ("the interval of checkpoints", self.checkpoint_interval()),
         ] {
             if found == 0 {
                 return Err(TrainError::Argument {
@@ -486,7 +328,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                 });
             }
         }
-        let (batch, pieces) = (self.batch, self.micro_batches);
+        let (batch, pieces) = (settings.batch, settings.micro_batches);
         if !batch.is_multiple_of(pieces) {
             return Err(TrainError::MicroBatches { batch, pieces });
         }
@@ -494,22 +336,21 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             return Err(TrainError::NothingToTrain);
         }
         let config = self.model.config();
-        config.check(&source)?;
-        if let Some(validation) = self.validation {
+        config.check(source)?;
+        if let Some(validation) = settings.validation {
             config.check(&validation)?;
         }
-        for figure in &self.figures {
+        for figure in &settings.figures {
             figure.check(&self.model)?;
         }
         // The global batch bounds the steps; the loader walks the same permutation in pieces.
-        let steps_per_epoch = Sampler::new(source.len(), batch, self.seed)?.steps_per_epoch();
-        let sampler = Sampler::new(source.len(), batch / pieces, self.seed)?;
+        let steps_per_epoch = Sampler::new(source.len(), batch, settings.seed)?.steps_per_epoch();
+        let sampler = Sampler::new(source.len(), batch / pieces, settings.seed)?;
         let horizon = Horizon {
-            steps: (self.epochs as u64).saturating_mul(steps_per_epoch as u64),
+            steps: (settings.epochs as u64).saturating_mul(steps_per_epoch as u64),
             steps_per_epoch: steps_per_epoch as u64,
             batch,
         };
-        let device = self.model.devices().into_iter().next().unwrap_or_default();
         let rate = self.schedule.over(&horizon)?;
         if let Some(metric) = rate.watches()
             && let Some(fix) = observe::missing(metric, self)?
@@ -527,58 +368,50 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             }
             updater => Stepper::Updater(updater?),
         };
-        Ok(Session {
-            device: device.autodiff(),
-            loader: Loader::new(source, sampler, self.workers)?,
+        let written = settings.checkpoints.as_ref().map(|_| self.written(source));
+        Ok(Parts {
+            written: written.transpose()?.unwrap_or_default(),
+            loader: Loader::new(source.clone(), sampler, settings.workers)?,
             steps_per_epoch,
             rate,
             stepper,
         })
     }
-}
 
-/// The average that `stepper` keeps of `model`, with running statistics of its own.
-fn averaged<M: Model>(
-    stepper: &Stepper,
-    model: &M,
-    source: &dyn Source,
-    batch: usize,
-) -> Result<Option<M>, TrainError> {
-    let Stepper::Updater(updater) = stepper else {
-        return Ok(None);
-    };
-    let Some(average) = updater.averaged(model) else {
-        return Ok(None);
-    };
-    let mut kinds = updater.recipe().average.iter();
-    if kinds.any(|kind| matches!(kind, Average::Swa { .. })) {
-        return update_batch_norm(&average, source, batch).map(Some);
+    fn checkpoint_interval(&self) -> usize {
+        match self.settings.checkpoints.as_ref().map(|all| all.every) {
+            Some(Every::Epochs(epochs)) => epochs,
+            Some(Every::Steps(steps)) => usize::try_from(steps).unwrap_or(usize::MAX),
+            None => 1,
+        }
     }
-    Ok(Some(average))
-}
 
-/// How many examples are measured at a time.
-const EVALUATION_BATCH: usize = 256;
+    /// What a checkpoint is compared by.
+    fn written(&self, source: &dyn Source) -> Result<Vec<Setting>, TrainError> {
+        let of = &self.settings;
+        let mut written = settings(&self.model, source, of.validation)?;
+        let recipe = self.optimizer.recipe().to_string();
+        written.extend([
+            Setting::safe("optimizer", recipe.replace('\n', " ")),
+            Setting::safe("schedule", self.schedule.plan()),
+            Setting::safe("epochs", of.epochs),
+            Setting::fixed("batch", of.batch),
+            Setting::safe("micro-batches", of.micro_batches),
+            Setting::fixed("seed", of.seed),
+        ]);
+        Ok(written)
+    }
+}
 
 /// A metric of the user's.
 type Measure<'a, M> = Box<dyn Fn(&M) -> f64 + 'a>;
 
-/// A training that can begin.
-struct Session {
-    device: Device,
+/// What a training works with.
+struct Parts {
     loader: Loader,
     steps_per_epoch: usize,
     rate: Rate,
     stepper: Stepper,
-}
-
-/// The seed of a step's random numbers.
-fn mix(seed: u64, step: u64) -> u64 {
-    SplitMix64::new(seed ^ SplitMix64::new(step).next()).next()
-}
-
-/// The end of the data before the end of the epoch: a source whose length changed.
-fn ended() -> TrainError {
-    let source = "the data source ended before the epoch did".to_owned();
-    TrainError::Data(DataError::Source(source.into()))
+    /// What a checkpoint is compared by.
+    written: Vec<Setting>,
 }

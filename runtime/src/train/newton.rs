@@ -34,6 +34,15 @@ impl Newton {
         }
     }
 
+    /// What it remembers from step to step: the damping, and whether it stands still.
+    pub(super) fn state(&self) -> (f64, bool) {
+        (self.damping, self.stalled)
+    }
+
+    pub(super) fn resume(&mut self, (damping, stalled): (f64, bool)) {
+        (self.damping, self.stalled) = (damping, stalled);
+    }
+
     /// One step from `model`, over the batches of its first `pass`; the same model where none brings
     /// the loss down, and whether that is news.
     pub(super) fn step<M: Model>(

@@ -22,7 +22,7 @@ pub(super) fn missing<M: Model, O, S>(
     metric: &Metric,
     trainer: &Trainer<M, O, S>,
 ) -> Result<Option<&'static str>, TrainError> {
-    Ok(match (metric, trainer.validation) {
+    Ok(match (metric, trainer.settings.validation) {
         (Metric::TrainingLoss, _) | (Metric::ValidationLoss, Some(_)) => None,
         (Metric::ValidationLoss | Metric::Accuracy, None) => {
             Some("add `.validate(&source)`, or watch `training_loss`")
@@ -31,8 +31,14 @@ pub(super) fn missing<M: Model, O, S>(
         (Metric::Accuracy, Some(_)) => Some(
             "its loss knows no right or wrong, so there is no accuracy; watch `validation_loss`",
         ),
-        (Metric::Named(name), _) if trainer.metrics.iter().any(|(own, _)| own == name) => None,
-        (Metric::Named(name), _) if trainer.figures.iter().any(|own| own.name == *name) => None,
+        (Metric::Named(name), _) if trainer.settings.metrics.iter().any(|(own, _)| own == name) => {
+            None
+        }
+        (Metric::Named(name), _)
+            if trainer.settings.figures.iter().any(|own| own.name == *name) =>
+        {
+            None
+        }
         (Metric::Named(_), _) => Some(
             "the trainer measures `training_loss`, `validation_loss` and `accuracy`; tell it how to \
              measure another with `.metric(name, |model| ..)`",

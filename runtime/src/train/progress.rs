@@ -1,10 +1,11 @@
 //! What a person sees while it trains: a bar on a terminal, a line per epoch elsewhere.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{EpochRecord, Measurement};
+use super::{EpochRecord, Measurement, Skipped};
 
 /// Shows how far a training is.
 pub(super) struct Progress {
@@ -30,9 +31,10 @@ impl Progress {
         }
     }
 
-    pub(super) fn epoch(&mut self, epoch: usize) {
+    pub(super) fn epoch(&mut self, epoch: usize, steps: usize) {
         if let Some(bar) = &self.bar {
             bar.reset();
+            bar.set_position(steps as u64);
             bar.set_prefix(format!("{epoch}/{}", self.epochs));
         }
     }
@@ -57,6 +59,18 @@ impl Progress {
         if let Err(error) = result {
             self.line(&format!("step {step}  `{name}` was not measured: {error}"));
         }
+    }
+
+    pub(super) fn resumed(&self, path: &Path, steps: u64, skipped: &[Skipped]) {
+        for skipped in skipped {
+            self.line(&format!(
+                "passed over a checkpoint that is not whole, {skipped}"
+            ));
+        }
+        self.line(&format!(
+            "going on from {}, after step {steps}",
+            path.display()
+        ));
     }
 
     pub(super) fn stalled(&self, step: u64) {

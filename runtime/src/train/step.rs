@@ -2,10 +2,11 @@
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
+use super::TrainError;
 use super::newton::Newton;
-use super::{TrainError, ended};
-use crate::data::Batches;
+use crate::data::{Batches, DataError};
 use crate::device;
 use crate::model::{Batch, Model, first_non_finite};
 use crate::optim::{Minimiser, Updater};
@@ -36,8 +37,6 @@ pub(super) struct Feed<'a> {
     /// The micro-batches of a step.
     pub pieces: usize,
     pub device: &'a Device,
-    /// Whether a loss is looked at as soon as it is there.
-    pub at_once: bool,
 }
 
 impl Feed<'_> {
@@ -49,7 +48,7 @@ impl Feed<'_> {
         stepper: &Stepper,
         seed: u64,
     ) -> Result<Pass<M>, TrainError> {
-        let (device, pieces, at_once) = (self.device, self.pieces, self.at_once);
+        let (device, pieces) = (self.device, self.pieces);
         let batches = (0..pieces).map(|_| {
             let examples = self.batches.next().ok_or_else(ended)??;
             Ok(Batch::<M>::upload(examples, device)?)
@@ -58,7 +57,7 @@ impl Feed<'_> {
             && updater.recipe().sharpness.is_none()
         {
             device.seed(seed);
-            return mean(model, batches, pieces, at_once);
+            return mean(model, batches, pieces, device);
         }
         let batches = batches.collect::<Result<Vec<_>, TrainError>>()?;
         let first = self.evaluate(model, &batches, seed)?;
@@ -119,7 +118,7 @@ impl Feed<'_> {
     ) -> Result<Pass<M>, TrainError> {
         self.device.seed(seed);
         let batches = batches.iter().cloned().map(Ok);
-        mean(model, batches, self.pieces, self.at_once)
+        mean(model, batches, self.pieces, self.device)
     }
 }
 
@@ -128,7 +127,7 @@ fn mean<M: Model>(
     model: &M,
     batches: impl Iterator<Item = Result<Batch<M>, TrainError>>,
     pieces: usize,
-    at_once: bool,
+    device: &Device,
 ) -> Result<Pass<M>, TrainError> {
     let mut passes = batches.map(|batch| batch.map(|batch| pass(model, batch, pieces)));
     let first = passes.next().ok_or_else(ended)??;
@@ -142,7 +141,8 @@ fn mean<M: Model>(
     for next in passes {
         let next = next?;
         sum.accumulate(model, next.gradient);
-        if !at_once || loss.clone().into_scalar::<f64>().is_finite() {
+        // Only on the host does a look at it cost nothing.
+        if !device::is_host(device) || loss.clone().into_scalar::<f64>().is_finite() {
             input = next.input;
         }
         loss = loss.add(next.loss);
@@ -171,65 +171,60 @@ fn pass<M: Model>(model: &M, batch: Batch<M>, pieces: usize) -> Pass<M> {
     }
 }
 
+/// The end of the data before the end of the epoch: a source whose length changed.
+fn ended() -> TrainError {
+    let source = "the data source ended before the epoch did".to_owned();
+    TrainError::Data(DataError::Source(source.into()))
+}
+
 /// On a GPU, reading a loss waits for the device: losses are read together, this many at a time.
 const UNREAD: usize = 50;
 
 /// The losses of an epoch, some of them still on the device.
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Losses {
-    epoch: usize,
-    steps: usize,
-    /// How many losses may wait before they are read.
-    patience: usize,
     /// Learning rate and losses of the steps whose losses are unread.
+    #[serde(skip)]
     unread: Vec<(f64, Tensor<1>)>,
     read: Vec<f64>,
 }
 
 impl Losses {
-    pub(super) fn new(device: &Device, epoch: usize, steps: usize) -> Self {
-        let patience = if device::is_host(device) { 1 } else { UNREAD };
-        Losses {
-            epoch,
-            steps,
-            patience,
-            unread: Vec::new(),
-            read: Vec::new(),
-        }
+    /// Takes the losses of the next step.
+    pub(super) fn push<M: Model>(&mut self, rate: f64, pass: &Pass<M>) {
+        self.unread.push((rate, pass.loss.clone()));
     }
 
-    /// Whether a loss is read as soon as it is there, which on the host costs nothing.
-    pub(super) fn at_once(&self) -> bool {
-        self.patience == 1
+    /// Whether they should be read by now.
+    pub(super) fn due(&self, device: &Device) -> bool {
+        device::is_host(device) || self.unread.len() >= UNREAD
     }
 
-    /// Takes the losses of step `step`, counted from 1; fails at the first loss that is not finite.
-    pub(super) fn push<M: Model>(
+    /// Reads what is unread; fails at the first loss that is not finite. `pass` is that of the last
+    /// step, from `model`.
+    pub(super) fn settle<M: Model>(
         &mut self,
         model: &M,
-        step: usize,
-        rate: f64,
+        epoch: usize,
         pass: &Pass<M>,
     ) -> Result<(), TrainError> {
-        self.unread.push((rate, pass.loss.clone()));
-        let due = self.unread.len() >= self.patience || step == self.steps;
-        if due && let Err((failed, rate, loss)) = self.read() {
-            // Weights of a later step say nothing of the layer where it began.
-            let here = failed == step && self.at_once();
-            let layer = if here {
-                first_non_finite(model, pass.input.clone())
-            } else {
-                None
-            };
-            let epoch = self.epoch;
-            return Err(TrainError::NonFinite {
-                epoch,
-                step: failed,
-                loss,
-                rate,
-                layer,
-            });
-        }
-        Ok(())
+        let steps = self.read.len() + self.unread.len();
+        let Err((step, rate, loss)) = self.read() else {
+            return Ok(());
+        };
+        // Weights of a later step say nothing of the layer where it began.
+        let here = step == steps && device::is_host(&pass.loss.device());
+        let layer = match here {
+            true => first_non_finite(model, pass.input.clone()),
+            false => None,
+        };
+        Err(TrainError::NonFinite {
+            epoch,
+            step,
+            loss,
+            rate,
+            layer,
+        })
     }
 
     /// The last loss that was read.
@@ -249,6 +244,9 @@ impl Losses {
         let (steps, losses): (Vec<_>, Vec<_>) = unread
             .map(|(rate, losses)| ((rate, losses.dims()[0]), losses))
             .unzip();
+        if losses.is_empty() {
+            return Ok(());
+        }
         let data = Tensor::cat(losses, 0).into_data();
         let mut losses = data.iter::<f64>();
         for (rate, passes) in steps {

@@ -1,0 +1,620 @@
+//! A training at work: step by step, epoch by epoch.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use burn::config::config_to_json;
+use burn::store::RecordError;
+use burn::tensor::{Bytes, Device};
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::{Checkpoint, Folder, Sections, Setting, State, differences, load};
+use super::interrupt::Interrupt;
+use super::measure::measured;
+use super::parameters::non_finite_parameter;
+use super::progress::Progress;
+use super::step::{Feed, Losses, Pass, Stepper};
+use super::{
+    CheckpointError, EpochRecord, Flow, Measurement, Parts, Run, Settings, StepRecord, TrainError,
+    TrainFailure, Trained, evaluate, update_batch_norm,
+};
+use crate::data::{Batches, Loader, Source, SplitMix64};
+use crate::model::{self, Model};
+use crate::optim::{Average, UpdaterRecord, global_norm, trust_ratios};
+use crate::schedule::{LrScheduler, LrSchedulerRecord, Rate};
+
+/// How many examples are measured at a time.
+const EVALUATION_BATCH: usize = 256;
+
+/// The epochs whose trust ratios are kept, at most: a training of thousands has thousands of numbers
+/// in each.
+const RATIOS: usize = 200;
+
+/// A training between two steps.
+pub(super) struct Training<'a, M: Model> {
+    settings: Settings<'a, M>,
+    source: Arc<dyn Source>,
+    device: Device,
+    loader: Loader,
+    steps_per_epoch: usize,
+    rate: Rate,
+    stepper: Stepper,
+    /// The model after the last step; none while the optimizer may change it in place.
+    latest: Option<M>,
+    /// The model at the start of the epoch. Its weights are finite: what a failure gives back where
+    /// those of `latest` are not.
+    sound: M,
+    /// The average of the weights, and the steps behind it.
+    average: Option<(u64, Option<M>)>,
+    log: Log,
+    epoch: Epoch,
+    since: Since,
+    written: Vec<Setting>,
+    folder: Option<Folder>,
+    interrupt: Option<Interrupt>,
+    progress: Progress,
+}
+
+/// How far a training has come.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(super) struct Log {
+    pub history: Vec<EpochRecord>,
+    pub log: Vec<StepRecord>,
+    pub steps: u64,
+    pub seconds: f64,
+    pub stopped: Option<String>,
+}
+
+/// The epoch at hand.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(super) struct Epoch {
+    /// The steps of it that were taken.
+    pub steps: usize,
+    pub losses: Losses,
+    pub measurements: Vec<Measurement>,
+    pub trust_ratios: BTreeMap<String, f64>,
+    pub seconds: f64,
+}
+
+/// The steps since the last record of one.
+#[derive(Default)]
+struct Since {
+    steps: u64,
+    time: Duration,
+}
+
+impl Log {
+    fn trained<M>(self, model: M, last: Option<M>) -> Trained<M> {
+        let Log {
+            history,
+            log,
+            steps,
+            seconds,
+            stopped,
+        } = self;
+        Trained {
+            model,
+            last,
+            history,
+            log,
+            steps,
+            seconds,
+            stopped,
+        }
+    }
+
+    /// The failure of a training that has come so far.
+    pub(super) fn failed<M>(self, error: impl Into<TrainError>, model: M) -> TrainFailure<M> {
+        TrainFailure {
+            error: error.into(),
+            trained: Box::new(self.trained(model, None)),
+        }
+    }
+}
+
+impl<'a, M: Model> Training<'a, M> {
+    pub(super) fn new(
+        model: M,
+        settings: Settings<'a, M>,
+        source: Arc<dyn Source>,
+        parts: Parts,
+    ) -> Self {
+        let Parts {
+            loader,
+            steps_per_epoch,
+            rate,
+            stepper,
+            written,
+        } = parts;
+        let device = model.devices().into_iter().next().unwrap_or_default();
+        Training {
+            progress: Progress::new(settings.quiet, settings.epochs, steps_per_epoch),
+            settings,
+            source,
+            device: device.autodiff(),
+            loader,
+            steps_per_epoch,
+            rate,
+            stepper,
+            latest: None,
+            sound: model,
+            average: None,
+            log: Log::default(),
+            epoch: Epoch::default(),
+            since: Since::default(),
+            written,
+            folder: None,
+            interrupt: None,
+        }
+    }
+
+    /// Trains to the end.
+    pub(super) fn run(mut self) -> Result<Trained<M>, TrainFailure<M>> {
+        match self.train() {
+            Ok(model) => {
+                let average = self.average.and_then(|(_, average)| average);
+                let model = model.valid();
+                Ok(match average {
+                    Some(average) => self.log.trained(average, Some(model)),
+                    None => self.log.trained(model, None),
+                })
+            }
+            Err(error) => {
+                let latest = self
+                    .latest
+                    .filter(|model| non_finite_parameter(model).is_none());
+                Err(self.log.failed(error, latest.unwrap_or(self.sound)))
+            }
+        }
+    }
+
+    fn train(&mut self) -> Result<M, TrainError> {
+        let _span = tracing::info_span!("train", model = model::name::<M>()).entered();
+        self.open()?;
+        let mut model = self.sound.clone().train();
+        self.latest = Some(model.valid());
+        let run = Run {
+            model: model::name::<M>().to_owned(),
+            epochs: self.settings.epochs,
+            steps_per_epoch: self.steps_per_epoch,
+            batch: self.settings.batch,
+            steps: self.log.steps,
+        };
+        for hook in &mut self.settings.hooks {
+            hook.begin(&run).map_err(TrainError::Hook)?;
+        }
+        while self.log.history.len() < self.settings.epochs && self.log.stopped.is_none() {
+            model = self.epoch(model)?;
+        }
+        // Whatever comes from now on, a signal has its usual effect.
+        self.interrupt = None;
+        if self
+            .average
+            .as_ref()
+            .is_none_or(|(steps, _)| *steps != self.log.steps)
+        {
+            self.take_average(&model)?;
+        }
+        if self
+            .folder
+            .as_ref()
+            .is_some_and(|folder| folder.last != Some(self.log.steps))
+        {
+            self.save(false)?;
+        }
+        Ok(model)
+    }
+
+    /// What is left of the epoch at hand.
+    fn epoch(&mut self, mut model: M) -> Result<M, TrainError> {
+        let epoch = self.log.history.len() + 1;
+        let _span = tracing::info_span!("epoch", epoch).entered();
+        if let Some(latest) = &self.latest {
+            self.sound = latest.clone();
+        }
+        let first = self.epoch.steps * self.settings.micro_batches;
+        let mut batches = self.loader.epoch(epoch - 1, first)?;
+        self.progress.epoch(epoch, self.epoch.steps);
+        while self.epoch.steps < self.steps_per_epoch {
+            model = self.step(model, &mut batches)?;
+            if self.log.stopped.is_some() {
+                return Ok(model);
+            }
+        }
+        drop(batches);
+        let best = self.end_epoch(epoch, &model)?;
+        if self
+            .folder
+            .as_ref()
+            .is_some_and(|folder| best || folder.is_due_after(&self.log.history))
+        {
+            self.save(best)?;
+        }
+        match self.signal().is_some() && epoch < self.settings.epochs {
+            true => Err(self.interrupted()),
+            false => Ok(model),
+        }
+    }
+
+    /// One step, and all that follows from it.
+    fn step(&mut self, model: M, batches: &mut Batches) -> Result<M, TrainError> {
+        let number = self.log.steps + 1;
+        let _span = tracing::debug_span!("step", step = number).entered();
+        let begun = Instant::now();
+        let last = self.epoch.steps + 1 == self.steps_per_epoch;
+        let logged = number.is_multiple_of(self.settings.log_every);
+        let stop = self.signal().is_some();
+        // At the end of an epoch a checkpoint waits for what is measured there.
+        let kept = self
+            .folder
+            .as_ref()
+            .is_some_and(|folder| folder.is_due(number))
+            && !last;
+        let rate = self.rate.step();
+        let seed = mix(self.settings.seed, self.log.steps);
+        let mut feed = Feed {
+            batches,
+            pieces: self.settings.micro_batches,
+            device: &self.device,
+        };
+        let pass = feed.gradient(&model, &self.stepper, seed)?;
+        self.epoch.losses.push(rate, &pass);
+        if last || logged || kept || stop || self.epoch.losses.due(&self.device) {
+            let epoch = self.log.history.len() + 1;
+            self.epoch.losses.settle(&model, epoch, &pass)?;
+        }
+        let norm = logged.then(|| global_norm(&model, &pass.gradient));
+        if last
+            && self
+                .log
+                .history
+                .len()
+                .is_multiple_of(self.settings.epochs.div_ceil(RATIOS))
+        {
+            let ratios = trust_ratios(&model, &pass.gradient).parameters.into_iter();
+            let ratios = ratios.filter_map(|row| Some((row.path, row.ratio?)));
+            self.epoch.trust_ratios = ratios.collect();
+        }
+        let model = self.update(rate, model, pass, seed, batches)?;
+        self.latest = Some(model.valid());
+        self.log.steps = number;
+        self.epoch.steps += 1;
+        self.progress.step(self.epoch.losses.last(), rate);
+
+        let gradient_norm = norm.map(|norm| norm.into_scalar::<f64>());
+        let time = begun.elapsed();
+        self.epoch.seconds += time.as_secs_f64();
+        self.since.steps += 1;
+        self.since.time += time;
+        let figures = &self.settings.figures;
+        let figures = measured(figures, &model, number, None, &mut self.progress)?;
+        self.epoch.measurements.extend(figures);
+        if let Some(gradient_norm) = gradient_norm {
+            self.record(&model, rate, gradient_norm)?;
+        }
+        match stop {
+            true => Err(self.interrupted()),
+            false if kept => self.save(false).map(|()| model),
+            false => Ok(model),
+        }
+    }
+
+    /// The update of a step whose passes are done.
+    fn update(
+        &mut self,
+        rate: f64,
+        model: M,
+        pass: Pass<M>,
+        seed: u64,
+        batches: &mut Batches,
+    ) -> Result<M, TrainError> {
+        match &mut self.stepper {
+            Stepper::Updater(updater) => {
+                if updater.recipe().noise.is_some() {
+                    // From the step alone, whatever its passes drew.
+                    self.device.seed(mix(!self.settings.seed, self.log.steps));
+                }
+                // The update may work in place once nobody else holds the parameters.
+                self.latest = None;
+                Ok(updater.step(rate, model, pass.gradient))
+            }
+            Stepper::Newton(newton) => {
+                let (model, stalled) = newton.step(rate, &model, pass)?;
+                if stalled {
+                    self.progress.stalled(self.log.steps + 1);
+                }
+                Ok(model)
+            }
+            Stepper::Minimiser(minimiser) => {
+                let feed = Feed {
+                    batches,
+                    pieces: self.settings.micro_batches,
+                    device: &self.device,
+                };
+                feed.minimise(minimiser, rate, model, pass, seed)
+            }
+        }
+    }
+
+    /// Writes the step down, and tells the hooks.
+    fn record(&mut self, model: &M, rate: f64, gradient_norm: f64) -> Result<(), TrainError> {
+        let Since { steps, time } = std::mem::take(&mut self.since);
+        let examples = (steps * self.settings.batch as u64) as f64;
+        let record = StepRecord {
+            step: self.log.steps,
+            epoch: self.log.history.len() + 1,
+            loss: self.epoch.losses.last().unwrap_or(f64::NAN),
+            rate,
+            gradient_norm,
+            examples_per_second: examples / time.as_secs_f64().max(1e-9),
+        };
+        for hook in &mut self.settings.hooks {
+            let flow = hook.step(&record, model).map_err(TrainError::Hook)?;
+            if let Flow::Break(reason) = flow {
+                self.log.stopped.get_or_insert(reason);
+            }
+        }
+        self.log.log.push(record);
+        Ok(())
+    }
+
+    /// Measures what is to be known after an epoch, and writes it down. Whether it was the best by
+    /// the metric by which a checkpoint is kept.
+    fn end_epoch(&mut self, epoch: usize, model: &M) -> Result<bool, TrainError> {
+        let trained = model.valid();
+        // A loss tells of the weights before it; nothing else tells of the last ones.
+        if let Some(parameter) = non_finite_parameter(&trained) {
+            return Err(TrainError::Diverged { epoch, parameter });
+        }
+        let (figures, steps) = (&self.settings.figures, self.log.steps);
+        let figures = measured(figures, model, steps, Some(epoch), &mut self.progress)?;
+        self.epoch.measurements.extend(figures);
+        let Settings {
+            validation,
+            ref metrics,
+            epochs,
+            ..
+        } = self.settings;
+        let looked_at =
+            validation.is_some() || !metrics.is_empty() || !self.settings.hooks.is_empty();
+        if epoch == epochs || looked_at {
+            self.take_average(model)?;
+        }
+        let average = self
+            .average
+            .as_ref()
+            .and_then(|(_, average)| average.as_ref());
+        let returned = average.unwrap_or(&trained);
+        let validation = {
+            let _span = tracing::info_span!("validate", epoch).entered();
+            let measure = |source| evaluate(returned, source, EVALUATION_BATCH);
+            validation.map(measure).transpose()?
+        };
+        let Epoch {
+            losses,
+            measurements,
+            trust_ratios,
+            seconds,
+            ..
+        } = std::mem::take(&mut self.epoch);
+        self.log.seconds += seconds;
+        let metrics = self.settings.metrics.iter();
+        let metrics = metrics.map(|(name, measure)| (name.clone(), measure(returned)));
+        let figures = measurements.iter();
+        let figures = figures.flat_map(|one| Some((one.name.clone(), *one.result.as_ref().ok()?)));
+        let record = EpochRecord {
+            epoch,
+            steps: self.log.steps,
+            loss: losses.mean(),
+            rate: self.rate.at(self.log.steps - 1),
+            validation,
+            metrics: metrics.chain(figures).collect(),
+            measurements,
+            trust_ratios,
+            seconds,
+        };
+        if let Some(value) = self
+            .rate
+            .watches()
+            .and_then(|metric| record.measured(metric))
+        {
+            self.rate.observe(value);
+        }
+        self.progress.finished(&record);
+        for hook in &mut self.settings.hooks {
+            let flow = hook.epoch(&record, returned).map_err(TrainError::Hook)?;
+            if let Flow::Break(reason) = flow {
+                self.log.stopped.get_or_insert(reason);
+            }
+        }
+        let folder = self.folder.as_mut();
+        let best = folder.is_some_and(|folder| folder.improved(&record));
+        self.log.history.push(record);
+        Ok(best)
+    }
+
+    /// Brings `average` up to the steps so far, with running statistics of its own.
+    fn take_average(&mut self, model: &M) -> Result<(), TrainError> {
+        self.average = Some((self.log.steps, None));
+        let Stepper::Updater(updater) = &self.stepper else {
+            return Ok(());
+        };
+        let Some(average) = updater.averaged(model) else {
+            return Ok(());
+        };
+        let mut kinds = updater.recipe().average.iter();
+        let average = if kinds.any(|kind| matches!(kind, Average::Swa { .. })) {
+            self.device.seed(mix(self.settings.seed, self.log.steps));
+            let piece = self.settings.batch / self.settings.micro_batches;
+            update_batch_norm(&average, &self.source, piece)?
+        } else {
+            average
+        };
+        self.average = Some((self.log.steps, Some(average)));
+        Ok(())
+    }
+}
+
+impl<M: Model> Training<'_, M> {
+    /// Opens the folder of the checkpoints, if there is to be one, and goes on from what is in it.
+    fn open(&mut self) -> Result<(), TrainError> {
+        let Some(checkpoints) = self.settings.checkpoints.clone() else {
+            return Ok(());
+        };
+        let allow_changes = checkpoints.allow_changes;
+        let (folder, checkpoint, skipped) = Folder::open(checkpoints)?;
+        if let Some(checkpoint) = checkpoint {
+            let path = folder.path(checkpoint.steps());
+            let differences = differences(&checkpoint.state.settings, &self.written);
+            if differences
+                .iter()
+                .any(|difference| !(difference.safe && allow_changes))
+            {
+                return Err(CheckpointError::Changed { path, differences }.into());
+            }
+            self.progress.resumed(&path, checkpoint.steps(), &skipped);
+            self.resume(checkpoint, path)?;
+        }
+        self.folder = Some(folder);
+        let interrupt = Interrupt::new();
+        self.interrupt = Some(interrupt.map_err(|source| CheckpointError::Signals { source })?);
+        Ok(())
+    }
+
+    /// Takes the state of `checkpoint`, which is that of this training.
+    fn resume(&mut self, checkpoint: Checkpoint, path: PathBuf) -> Result<(), TrainError> {
+        let foreign = |reason: String| {
+            let path = path.clone();
+            TrainError::Checkpoint(CheckpointError::Foreign { path, reason })
+        };
+        let Checkpoint {
+            state, sections, ..
+        } = checkpoint;
+        let damaged = |error: RecordError| foreign(model::reason(error));
+        let rate = LrSchedulerRecord::from_bytes(sections.rate).map_err(damaged)?;
+        self.rate.resume(&rate)?;
+        match (&mut self.stepper, state.newton) {
+            (Stepper::Newton(newton), Some(state)) => newton.resume(state),
+            (Stepper::Newton(_), None) | (_, Some(_)) => {
+                return Err(foreign("its optimizer is of another kind".to_owned()));
+            }
+            (Stepper::Updater(updater), None) => {
+                let record = UpdaterRecord::from_bytes(sections.optimizer)?;
+                *updater = updater.clone().load_record(record)?;
+            }
+            (Stepper::Minimiser(minimiser), None) => {
+                let record = UpdaterRecord::from_bytes(sections.optimizer)?;
+                *minimiser = minimiser.clone().load_record(record)?;
+            }
+        }
+        if state.hooks.len() != self.settings.hooks.len() {
+            let (then, now) = (state.hooks.len(), self.settings.hooks.len());
+            return Err(foreign(format!("it has {then} hooks, this training {now}")));
+        }
+        for (hook, state) in self.settings.hooks.iter_mut().zip(&state.hooks) {
+            hook.restore(state).map_err(TrainError::Hook)?;
+        }
+        let with = |bytes: &[u8]| load(self.sound.clone(), bytes).map_err(foreign);
+        if !sections.average.is_empty() {
+            let average = with(&sections.average)?.valid();
+            self.average = Some((state.log.steps, Some(average)));
+        }
+        self.sound = with(&sections.model)?;
+        self.log = state.log;
+        self.epoch = state.epoch;
+        Ok(())
+    }
+
+    /// Writes a checkpoint, and once more where it is the best.
+    fn save(&mut self, best: bool) -> Result<(), TrainError> {
+        let (Some(folder), Some(latest)) = (&mut self.folder, &self.latest) else {
+            return Ok(());
+        };
+        let steps = self.log.steps;
+        let _span = tracing::info_span!("checkpoint", steps).entered();
+        // What could not be gone on from is not worth an older one.
+        if let Some(parameter) = non_finite_parameter(latest) {
+            let epoch = self.log.history.len() + 1;
+            return Err(TrainError::Diverged { epoch, parameter });
+        }
+        let path = folder.path(steps);
+        let failed = |reason: String| CheckpointError::Encode {
+            path: path.clone(),
+            reason,
+        };
+        let module = |model: &M| {
+            let bytes = model.clone().into_record().into_bytes();
+            bytes.map_err(|error| failed(model::reason(error)))
+        };
+        let hooks = self.settings.hooks.iter_mut();
+        let state = State {
+            model: model::name::<M>().to_owned(),
+            config: config_to_json(latest.config()),
+            settings: self.written.clone(),
+            log: self.log.clone(),
+            epoch: self.epoch.clone(),
+            hooks: hooks
+                .map(|hook| hook.save())
+                .collect::<Result<_, _>>()
+                .map_err(TrainError::Hook)?,
+            newton: match &self.stepper {
+                Stepper::Newton(newton) => Some(newton.state()),
+                _ => None,
+            },
+            best: folder.best,
+        };
+        let average = match &self.average {
+            Some((at, Some(average))) if *at == steps => module(average)?,
+            _ => Bytes::from_bytes_vec(Vec::new()),
+        };
+        let state = rmp_serde::to_vec_named(&state).map_err(|error| failed(error.to_string()))?;
+        let rate = self.rate.to_record().into_bytes();
+        let sections = Sections {
+            state: Bytes::from_bytes_vec(state),
+            model: module(latest)?,
+            average,
+            rate: rate.map_err(|error| failed(model::reason(error)))?,
+            optimizer: match &self.stepper {
+                Stepper::Updater(updater) => updater.to_record().into_bytes()?,
+                Stepper::Minimiser(minimiser) => minimiser.to_record().into_bytes()?,
+                Stepper::Newton(_) => Bytes::from_bytes_vec(Vec::new()),
+            },
+        };
+        folder.save(&sections, steps)?;
+        if best {
+            folder.save_best(&sections)?;
+        }
+        Ok(())
+    }
+
+    /// The signal that came, if one did.
+    fn signal(&self) -> Option<&'static str> {
+        self.interrupt.as_ref()?.signal()
+    }
+
+    /// Writes a checkpoint unless the last one is of this step, and says where it is.
+    fn interrupted(&mut self) -> TrainError {
+        let steps = self.log.steps;
+        if self
+            .folder
+            .as_ref()
+            .is_some_and(|folder| folder.last != Some(steps))
+            && let Err(error) = self.save(false)
+        {
+            return error;
+        }
+        let checkpoint = self.folder.as_ref().map(|folder| folder.path(steps));
+        TrainError::Interrupted {
+            signal: self.signal().unwrap_or("a signal"),
+            steps,
+            checkpoint: checkpoint.unwrap_or_default(),
+        }
+    }
+}
+
+/// The seed of a step's random numbers.
+fn mix(seed: u64, step: u64) -> u64 {
+    SplitMix64::new(seed ^ SplitMix64::new(step).next()).next()
+}
