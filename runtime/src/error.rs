@@ -2,6 +2,7 @@
 
 use crate::data::DataError;
 use crate::device::DeviceError;
+use crate::exchange::ExchangeError;
 use crate::flatness::FlatnessError;
 use crate::model::{GraphError, InitError, MismatchError, StoreError};
 use crate::optim::OptimizerError;
@@ -42,6 +43,9 @@ pub enum Error {
     /// A file of the program's own, such as a picture that it writes.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// Several processes that could not begin or go on together.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
     /// A training that stopped.
     #[error(transparent)]
     Train(#[from] TrainError),

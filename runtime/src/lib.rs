@@ -10,6 +10,7 @@ mod atomic;
 pub mod data;
 pub mod device;
 mod error;
+pub mod exchange;
 pub mod flatness;
 pub mod kernel;
 pub mod layer;
