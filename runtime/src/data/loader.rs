@@ -11,12 +11,13 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::{DataError, Epoch, Examples, Sampler, Source, checked};
+use super::{DataError, Draw, Epoch, Examples, Sampler, Source, source::fetched};
 
 /// Batches that wait in each worker's channel; one more is in its hands.
 const AHEAD: usize = 1;
 
-/// Fetches the batches of a [`Sampler`] from a [`Source`].
+/// Fetches the batches of a [`Sampler`] from a [`Source`], [drawn](Source::draw) with the sampler's
+/// seed and the epoch.
 ///
 /// The batches and their order are the same for any number of workers. W workers hold at most
 /// 2·W batches in memory ahead of the consumer.
@@ -83,6 +84,10 @@ impl Loader {
         let work = Arc::new(Work {
             source: self.source.clone(),
             epoch: self.sampler.epoch(epoch),
+            draw: Draw {
+                seed: self.sampler.seed(),
+                epoch,
+            },
         });
         let mut batches = Batches {
             work: work.clone(),
@@ -133,6 +138,7 @@ impl fmt::Debug for Loader {
 struct Work {
     source: Arc<dyn Source>,
     epoch: Epoch,
+    draw: Draw,
 }
 
 impl Work {
@@ -140,7 +146,7 @@ impl Work {
         // A source is a user's code. Its panic would end a worker in silence; as an error it
         // reaches whoever asked for the batch.
         catch_unwind(AssertUnwindSafe(|| {
-            checked(&self.source, self.epoch.batch(step))
+            fetched(&self.source, self.epoch.batch(step), Some(self.draw))
         }))
         .unwrap_or_else(|panic| {
             let message = message(&*panic);

@@ -27,12 +27,18 @@
 //! ```
 
 mod ascii;
+mod augment;
 mod digits;
+mod draw;
 mod error;
 mod idx;
+mod image;
 mod images;
+mod label_noise;
 mod labels;
 mod loader;
+mod mix;
+mod one_hot;
 mod pixels;
 mod rows;
 mod sampler;
@@ -41,12 +47,17 @@ mod source;
 mod split;
 mod table;
 
+pub use augment::{Augmentation, Augmented, Border, Fill};
 pub use burn::tensor::TensorData;
 pub use digits::digits;
+pub use draw::Draw;
 pub use error::DataError;
 pub use idx::{idx, idx_images, idx_labels, mnist};
 pub use images::Images;
+pub use label_noise::LabelNoise;
 pub use loader::{Batches, Loader};
+pub use mix::Mixed;
+pub use one_hot::OneHot;
 pub use pixels::Pixels;
 pub use sampler::{Epoch, Sampler};
 pub(crate) use shuffle::SplitMix64;

@@ -85,6 +85,10 @@ impl Sampler {
         self.len
     }
 
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Steps in every epoch: ⌊len / (ranks · batch)⌋, never 0.
     pub fn steps_per_epoch(&self) -> usize {
         // Divided in turn: the product might not fit.

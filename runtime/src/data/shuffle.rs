@@ -20,6 +20,11 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 
+    /// Uniform in (0, 1].
+    pub(crate) fn unit(&mut self) -> f64 {
+        ((self.next() >> 11) + 1) as f64 * 2f64.powi(-53)
+    }
+
     /// Uniform below `bound`, which is not 0, without bias: Lemire, "Fast Random Integer
     /// Generation in an Interval" (2019). The high half of `next · bound` is the number; the few
     /// low halves that would favour some numbers are drawn again.

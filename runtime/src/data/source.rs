@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{DataError, Subset, TensorData, split};
+use super::{DataError, Draw, Subset, TensorData, split};
 use crate::model::Size;
 
 /// One batch in host memory. The leading dimension of every tensor is the batch.
@@ -40,6 +40,14 @@ impl Target {
         match self {
             Target::Classes(_, shape) | Target::Values(shape) => shape.clone(),
             Target::Sequence { longest, .. } => vec![*longest],
+        }
+    }
+
+    /// The number of classes, where it is one class per example.
+    pub(super) fn classes(&self) -> Option<usize> {
+        match self {
+            Target::Classes(classes, places) if places.is_empty() => Some(*classes),
+            _ => None,
         }
     }
 
@@ -182,6 +190,20 @@ pub trait Source: Send + Sync {
     /// reports its other failures as [`DataError::Source`].
     fn gather(&self, indices: &[usize]) -> Result<Examples, DataError>;
 
+    /// The examples at `indices` as a training sees them: those of [`gather`](Self::gather), unless
+    /// the source augments them. Training draws, whatever measures gathers.
+    ///
+    /// A source that augments takes its random numbers from [`Draw::bits`]; one that wraps another
+    /// asks it with [`Draw::beneath`] if it draws something itself, and else with `draw` as it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`gather`](Self::gather).
+    fn draw(&self, indices: &[usize], draw: Draw) -> Result<Examples, DataError> {
+        let _ = draw;
+        self.gather(indices)
+    }
+
     /// Splits the examples in two: see [`split`].
     ///
     /// # Errors
@@ -198,7 +220,19 @@ pub trait Source: Send + Sync {
 /// The examples at `indices`, held to what the source says of itself: a source is a user's code,
 /// and a shape or a label that is off would be a panic deep in a kernel.
 pub(crate) fn checked(source: &dyn Source, indices: &[usize]) -> Result<Examples, DataError> {
-    let examples = source.gather(indices)?;
+    fetched(source, indices, None)
+}
+
+/// The same of a training that draws, or of whoever gathers.
+pub(super) fn fetched(
+    source: &dyn Source,
+    indices: &[usize],
+    draw: Option<Draw>,
+) -> Result<Examples, DataError> {
+    let examples = match draw {
+        Some(draw) => source.draw(indices, draw)?,
+        None => source.gather(indices)?,
+    };
     let batched = |shape: Vec<usize>| [vec![indices.len()], shape].concat();
     let same = |expected: Vec<Vec<usize>>, tensors: &[TensorData]| {
         let found: Vec<_> = tensors
@@ -240,6 +274,14 @@ pub(crate) fn checked(source: &dyn Source, indices: &[usize]) -> Result<Examples
     Ok(examples)
 }
 
+/// The numbers of a tensor of `f32`, which every input is and every target of values.
+pub(super) fn floats(tensor: TensorData) -> Result<Vec<f32>, DataError> {
+    let found = tensor.dtype();
+    tensor
+        .try_into_vec()
+        .map_err(|_| DataError::argument("source", "tensors of f32", format!("{found:?}")))
+}
+
 /// A pointer to a source is a source.
 macro_rules! forward {
     ($($pointer:ty),*) => {$(
@@ -255,6 +297,9 @@ macro_rules! forward {
             }
             fn gather(&self, indices: &[usize]) -> Result<Examples, DataError> {
                 (**self).gather(indices)
+            }
+            fn draw(&self, indices: &[usize], draw: Draw) -> Result<Examples, DataError> {
+                (**self).draw(indices, draw)
             }
         }
     )*};

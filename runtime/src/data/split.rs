@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{DataError, Examples, Source, Target, shuffle::SplitMix64};
+use super::{DataError, Draw, Examples, Source, Target, shuffle::SplitMix64};
 
 /// Some examples of another source, in an order of their own.
 #[derive(Clone, Debug)]
@@ -46,6 +46,15 @@ impl<S: Source> Subset<S> {
     pub fn indices(&self) -> &[usize] {
         &self.indices
     }
+
+    fn inner(&self, indices: &[usize]) -> Result<Vec<usize>, DataError> {
+        let len = self.len();
+        let inner = indices.iter().map(|&index| {
+            let inner = self.indices.get(index).copied();
+            inner.ok_or(DataError::Index { index, len })
+        });
+        inner.collect()
+    }
 }
 
 impl<S: Source> Source for Subset<S> {
@@ -62,12 +71,11 @@ impl<S: Source> Source for Subset<S> {
     }
 
     fn gather(&self, indices: &[usize]) -> Result<Examples, DataError> {
-        let len = self.len();
-        let inner = indices.iter().map(|&index| {
-            let inner = self.indices.get(index).copied();
-            inner.ok_or(DataError::Index { index, len })
-        });
-        self.source.gather(&inner.collect::<Result<Vec<_>, _>>()?)
+        self.source.gather(&self.inner(indices)?)
+    }
+
+    fn draw(&self, indices: &[usize], draw: Draw) -> Result<Examples, DataError> {
+        self.source.draw(&self.inner(indices)?, draw)
     }
 }
 

@@ -16,7 +16,7 @@ impl Random {
 
     /// Uniform in (0, 1].
     pub(crate) fn unit(&mut self) -> f64 {
-        ((self.0.next() >> 11) + 1) as f64 * 2f64.powi(-53)
+        self.0.unit()
     }
 
     /// Numbers from N(0, 1) (Box and Muller 1958), of the length, device and precision of `like`.
