@@ -6,6 +6,7 @@ use crate::exchange::ExchangeError;
 use crate::flatness::FlatnessError;
 use crate::model::{GraphError, InitError, MismatchError, StoreError};
 use crate::optim::OptimizerError;
+use crate::report::ReportError;
 use crate::schedule::ScheduleError;
 use crate::train::{CheckpointError, TrainError, TrainFailure};
 
@@ -52,6 +53,9 @@ pub enum Error {
     /// A checkpoint that could not be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A report that could not be made.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// Weights from elsewhere that are not those of the model.
     #[cfg(feature = "weights")]
     #[error(transparent)]

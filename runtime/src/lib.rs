@@ -18,6 +18,7 @@ pub mod loss;
 pub mod model;
 pub mod optim;
 pub mod prelude;
+pub mod report;
 pub mod schedule;
 mod svg;
 pub mod tangent;

@@ -15,6 +15,7 @@ pub(crate) fn escaped(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\u{fffe}' | '\u{ffff}' => {}
+            '\n' => escaped.push('\n'),
             character if character.is_control() => {}
             character => escaped.push(character),
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::Parser;
 use kiln::data::{Images, Subset, digits, mnist};
 use kiln::prelude::*;
+use kiln::report::Report;
 use kiln::train::TrainFailure;
 use kiln_examples::{DigitNet, DigitNetConfig, classify, gallery, on_device, writable};
 use serde_json::json;
@@ -54,6 +55,9 @@ struct Options {
     /// Where to save the trained model.
     #[arg(long, value_name = "FILE", default_value = "digits.bpk")]
     model: PathBuf,
+    /// Write a page about the training to this file (HTML), to look at in a browser.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Write the result to this file as one JSON object.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -65,23 +69,26 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options, device: &Device, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
-    let (train, test, size, epochs, batch): (Examples, Examples, _, _, _) = match &options.data {
-        None => {
-            let (train, test) = digits()?.split(0.8, options.seed)?;
-            (train, test, 8, 15, 32)
-        }
-        Some(folder) => {
-            let (train, test) = mnist(folder)?;
-            (all(train)?, all(test)?, 28, 4, 128)
-        }
-    };
+    let (name, train, test, size, epochs, batch): (_, Examples, Examples, _, _, _) =
+        match &options.data {
+            None => {
+                let (train, test) = digits()?.split(0.8, options.seed)?;
+                ("DigitNet on UCI's digits", train, test, 8, 15, 32)
+            }
+            Some(folder) => {
+                let (train, test) = mnist(folder)?;
+                ("DigitNet on MNIST", all(train)?, all(test)?, 28, 4, 128)
+            }
+        };
     let epochs = options.epochs.unwrap_or(epochs);
     let batch = options.batch.unwrap_or(batch);
     // A model that took minutes to train must not be lost to a folder that is not there.
-    for file in [Some(&options.model), options.json.as_ref()]
-        .into_iter()
-        .flatten()
-    {
+    let files = [
+        Some(&options.model),
+        options.json.as_ref(),
+        options.report.as_ref(),
+    ];
+    for file in files.into_iter().flatten() {
         writable(file)?;
     }
 
@@ -106,6 +113,9 @@ fn run(options: &Options, device: &Device, out: &mut impl Write) -> Result<(), B
         Err(failure) => return Err(rescue(failure, &options.model)),
     };
     run.model.save(&options.model)?;
+    if let Some(file) = &options.report {
+        Report::new(name, &run).examples(&test)?.write(file)?;
+    }
 
     let result = run.validation().ok_or("nothing was tested")?;
     let accuracy = result.accuracy.ok_or("the loss knows no right or wrong")?;

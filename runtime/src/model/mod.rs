@@ -31,6 +31,7 @@ pub use store::StoreError;
 pub(crate) use store::{checksum, name, reason};
 #[doc(hidden)]
 pub use summary::Node;
+pub(crate) use summary::grouped;
 pub use summary::{LayerSummary, Summary};
 
 /// A network with its loss, as `model!` makes it.

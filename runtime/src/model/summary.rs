@@ -266,7 +266,7 @@ impl Summary {
 }
 
 /// `1234567` as `1,234,567`.
-pub(super) fn grouped(number: usize) -> String {
+pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -302,8 +302,9 @@ fn cell(number: Option<usize>, shown: fn(usize) -> String) -> String {
 
 const COLUMNS: usize = 6;
 
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Summary {
+    /// The table: its heading, a line for each input and layer, and the total.
+    pub(crate) fn table(&self) -> Vec<[String; COLUMNS]> {
         let heading = [
             "layer",
             "path",
@@ -353,6 +354,13 @@ impl fmt::Display for Summary {
         let mut rows = vec![heading.map(str::to_owned)];
         rows.extend(inputs.chain(layers));
         rows.push(total);
+        rows
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = self.table();
         let mut widths = [0; COLUMNS];
         for row in &rows {
             for (width, cell) in widths.iter_mut().zip(row) {

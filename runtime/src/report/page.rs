@@ -1,0 +1,388 @@
+//! The page: what is text in it as HTML, what is drawn as JSON for the script beside it.
+//!
+//! Its plots are drawn by [uPlot](https://github.com/leeoniya/uPlot) 1.6.32 (MIT), which is in
+//! `page/uplot` as its authors publish it.
+
+use super::Content;
+use super::plots::{Group, HeatKind, MOST_CLASSES, Plots};
+use super::predictions::{Picture, Predictions, Sample};
+use super::text::{class, count, duration, grouped, percent};
+use crate::svg::{escaped, short};
+
+const STYLE: &str = include_str!("page/page.css");
+const SCRIPT: &str = include_str!("page/page.js");
+const UPLOT_STYLE: &str = include_str!("page/uplot/uPlot.min.css");
+const UPLOT: &str = include_str!("page/uplot/uPlot.iife.min.js");
+const UPLOT_LICENCE: &str = include_str!("page/uplot/LICENSE");
+
+/// What Cargo takes for this crate's Burn: any of this series.
+const BURN: &str = "0.22";
+
+pub(super) fn html(content: &Content) -> String {
+    let plots = Plots::of(content);
+    let sections = [
+        ("Training", training(content, &plots)),
+        ("Flatness and metrics", measured(content, &plots)),
+        ("Trust ratios", trust_ratios(&plots)),
+        ("Predictions", predictions(content, &plots)),
+        ("Network", network(content)),
+        ("Settings", settings(content)),
+    ];
+    let shown = sections.iter().filter(|(_, body)| !body.is_empty());
+    let anchor = |heading: &str| heading.to_lowercase().replace(' ', "-");
+    let links = shown
+        .clone()
+        .map(|(heading, _)| format!("<a href=\"#{}\">{heading}</a>", anchor(heading)));
+    let links: String = links.collect();
+    let sections = shown.map(|(heading, body)| {
+        let id = anchor(heading);
+        format!("<section id=\"{id}\">\n<h2>{heading}</h2>\n{body}</section>\n")
+    });
+    let sections: String = sections.collect();
+    let (verdict, tone) = verdict(content);
+    let name = escaped(&content.name);
+    let verdict = escaped(&verdict);
+    let figures = figures(content);
+    // In a script nothing ends it but `</script`, and nothing else begins with `<` that matters.
+    let data = serde_json::to_string(&plots).unwrap_or_else(|_| "{}".to_owned());
+    let data = data.replace('<', "\\u003c");
+    // No policy but its own lets the page load or run anything from elsewhere.
+    format!(
+        r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>{name}</title>
+<style>
+{UPLOT_STYLE}
+{STYLE}</style>
+</head>
+<body>
+<header>
+<h1>{name}</h1>
+<p class="verdict {tone}">{verdict}</p>
+{figures}</header>
+<nav>{links}</nav>
+<main>
+<noscript><p class="note">The plots of this page need JavaScript.</p></noscript>
+{sections}</main>
+<script type="application/json" id="data">{data}</script>
+<!-- uPlot:
+{UPLOT_LICENCE}-->
+<script>
+{UPLOT}</script>
+<script>
+{SCRIPT}</script>
+</body>
+</html>
+"#
+    )
+}
+
+/// What the training came to in a sentence, and whether that is good.
+fn verdict(content: &Content) -> (String, &'static str) {
+    let epochs = count(content.history.len() as u64, "epoch");
+    if let Some(error) = &content.failed {
+        return (format!("Failed after {epochs}: {error}"), "bad");
+    }
+    let ended = match content.stopped {
+        Some(reason) => format!("Ended early, after {epochs}: {reason}."),
+        None => format!("Trained for {epochs}."),
+    };
+    let Some(last) = content.history.last() else {
+        return ("No epoch was finished.".to_owned(), "bad");
+    };
+    let came_to = match last.validation {
+        None => format!("The training loss came to {}.", short(last.loss)),
+        Some(validation) => match validation.accuracy {
+            Some(share) => format!("{} of the validation set is right.", percent(share)),
+            None => format!("The validation loss came to {}.", short(validation.loss)),
+        },
+    };
+    (format!("{ended} {came_to}"), "")
+}
+
+/// The figures of the head, each with what stands below it.
+fn figures(content: &Content) -> String {
+    let history = content.history;
+    let mut figures = Vec::new();
+    let mut figure = |name: &str, value: String, below: String| {
+        figures.push(format!(
+            "<div><dt>{name}</dt><dd>{}<small>{}</small></dd></div>\n",
+            escaped(&value),
+            escaped(&below)
+        ));
+    };
+    if let Some(last) = history.last() {
+        let evaluated = || {
+            history
+                .iter()
+                .flat_map(|epoch| Some((epoch, epoch.validation?)))
+        };
+        if let Some(share) = last.validation.and_then(|validation| validation.accuracy) {
+            let best =
+                evaluated().filter_map(|(epoch, found)| Some((epoch.epoch, found.accuracy?)));
+            // Of equal ones the first.
+            let best = best.min_by(|(_, a), (_, b)| b.total_cmp(a));
+            let below = best.map_or_else(String::new, |(epoch, share)| {
+                format!("best {} after epoch {epoch}", percent(share))
+            });
+            figure("Validation accuracy", percent(share), below);
+        }
+        if let Some(validation) = last.validation {
+            let best = evaluated().map(|(epoch, found)| (epoch.epoch, found.loss));
+            let best = best.min_by(|(_, a), (_, b)| a.total_cmp(b));
+            let below = best.map_or_else(String::new, |(epoch, loss)| {
+                format!("best {} after epoch {epoch}", short(loss))
+            });
+            figure("Validation loss", short(validation.loss), below);
+        }
+        let below = format!("mean of epoch {}", last.epoch);
+        figure("Training loss", short(last.loss), below);
+    }
+    let steps = count(content.steps, "step");
+    figure("Training time", duration(content.seconds), steps);
+    let summary = &content.summary;
+    let below = summary.multiply_adds().map(|operations| {
+        let operations = grouped(operations as u64);
+        format!("{operations} multiply-adds for an example")
+    });
+    figure(
+        "Parameters",
+        grouped(summary.params() as u64),
+        below.unwrap_or_default(),
+    );
+    format!("<dl class=\"figures\">\n{}</dl>\n", figures.concat())
+}
+
+fn training(content: &Content, plots: &Plots) -> String {
+    let mut notes = Vec::new();
+    if content.history.is_empty() {
+        notes.push("No epoch was finished: there are no losses to plot.");
+    } else if content
+        .history
+        .iter()
+        .all(|epoch| epoch.validation.is_none())
+    {
+        notes.push(
+            "There was no validation set, so nothing tells how well the network does on examples that \
+             it has not seen (<code>Trainer::validate</code>).",
+        );
+    }
+    if content.log.is_empty() {
+        notes.push("No step was written down (<code>Trainer::log_every</code>).");
+    }
+    grid(plots, Group::Training) + &notes.into_iter().map(note).collect::<String>()
+}
+
+fn measured(content: &Content, plots: &Plots) -> String {
+    let measurements = content.history.iter().flat_map(|epoch| &epoch.measurements);
+    let failed = measurements.filter_map(|one| {
+        let reason = one.result.as_ref().err()?;
+        let (name, step) = (escaped(&one.name), grouped(one.step));
+        Some(note(&format!(
+            "No {name} at step {step}: {}",
+            escaped(reason)
+        )))
+    });
+    let mut failed: Vec<String> = failed.collect();
+    let more = failed.len().saturating_sub(MOST_FAILED);
+    if more > 0 {
+        failed.truncate(MOST_FAILED);
+        failed.push(note(&format!("And {more} more.")));
+    }
+    grid(plots, Group::Measured) + &failed.concat()
+}
+
+/// How many measurements that failed are told.
+const MOST_FAILED: usize = 5;
+
+fn note(text: &str) -> String {
+    format!("<p class=\"note\">{text}</p>\n")
+}
+
+fn grid(plots: &Plots, group: Group) -> String {
+    let lines = plots.lines.iter().enumerate();
+    let figures = lines.filter(|(_, plot)| plot.group == group).map(|(index, plot)| {
+        let title = escaped(&plot.title);
+        format!(
+            "<figure class=\"plot\" data-lines=\"{index}\"><figcaption>{title}</figcaption></figure>\n"
+        )
+    });
+    match figures.collect::<String>() {
+        figures if figures.is_empty() => figures,
+        figures => format!("<div class=\"grid\">\n{figures}</div>\n"),
+    }
+}
+
+fn trust_ratios(plots: &Plots) -> String {
+    plots.heat(HeatKind::TrustRatios).map_or_else(String::new, |index| {
+        format!(
+            "<p>The norm of each parameter over that of its gradient, in the last step of each epoch. \
+             Where they differ by orders of magnitude, one learning rate does not suit all. A click on a \
+             row adds its curve below, or takes it away.</p>\n\
+             <figure class=\"plot\" data-heat=\"{index}\"></figure>\n\
+             <figure class=\"plot\" data-rows-of=\"{index}\"></figure>\n"
+        )
+    })
+}
+
+fn predictions(content: &Content, plots: &Plots) -> String {
+    let (classes, examples, counts, wrong, right) = match &content.predictions {
+        None => {
+            return note("No examples were shown to the network (<code>Report::examples</code>).");
+        }
+        Some(Predictions::Other(reason)) => {
+            return note(&format!(
+                "There are no classes to mistake for each other: {}.",
+                escaped(reason)
+            ));
+        }
+        Some(Predictions::Classes {
+            classes,
+            examples,
+            counts,
+            wrong,
+            right,
+        }) => (*classes, *examples, counts, wrong, right),
+    };
+    let all: u64 = counts.values().sum();
+    let hits = counts.iter().filter(|((class, found), _)| class == found);
+    let hits: u64 = hits.map(|(_, count)| count).sum();
+    let within = match examples as u64 {
+        // A class at each of several places of an example.
+        examples if examples != all => format!(" in {}", count(examples, "example")),
+        _ => String::new(),
+    };
+    let mut body = format!(
+        "<p>{} of {}{within} right: {}.</p>\n",
+        grouped(hits),
+        grouped(all),
+        percent(hits as f64 / all as f64),
+    );
+    let matrix = match plots.heat(HeatKind::Confusion) {
+        Some(index) => format!("<figure class=\"plot square\" data-heat=\"{index}\"></figure>\n"),
+        None => note(&format!(
+            "{classes} classes are more than fit a table ({MOST_CLASSES})."
+        )),
+    };
+    let mut mistakes: Vec<_> = counts
+        .iter()
+        .filter(|((class, found), _)| class != found)
+        .collect();
+    mistakes.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let rows = mistakes
+        .into_iter()
+        .take(MOST_MISTAKES)
+        .map(|((is, found), count)| {
+            format!(
+                "<tr><td>{}</td><td>{}</td><td class=\"number\">{}</td></tr>\n",
+                escaped(&class(content, *is)),
+                escaped(&class(content, *found)),
+                grouped(*count)
+            )
+        });
+    let mistakes = match rows.collect::<String>() {
+        rows if rows.is_empty() => note("Nothing was taken for anything else."),
+        rows => format!(
+            "<div class=\"wide\"><table>\n<thead><tr><th>is</th><th>taken for</th>\
+             <th class=\"number\">times</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
+        ),
+    };
+    body += &format!(
+        "<div class=\"beside\">\n<div><h3>Confusion</h3>\n{matrix}</div>\n\
+         <div><h3>Most frequent mistakes</h3>\n{mistakes}</div>\n</div>\n"
+    );
+    for (heading, samples) in [("Wrong, and surest of it", wrong), ("Right", right)] {
+        let shown: String = samples.iter().map(|one| sample(content, one)).collect();
+        if !shown.is_empty() {
+            body += &format!("<h3>{heading}</h3>\n<div class=\"samples\">\n{shown}</div>\n");
+        }
+    }
+    body
+}
+
+/// How many pairs of classes are told.
+const MOST_MISTAKES: usize = 10;
+
+fn sample(content: &Content, sample: &Sample) -> String {
+    let picture = sample.picture.as_ref().map(|picture| {
+        let Picture {
+            width,
+            height,
+            pixels,
+        } = picture;
+        format!("<canvas width=\"{width}\" height=\"{height}\" data-pixels=\"{pixels}\"></canvas>")
+    });
+    let bars = sample.likely.iter().map(|(found, probability)| {
+        let share = 100.0 * f64::from(*probability);
+        let tone = if *found == sample.class {
+            "right"
+        } else {
+            "wrong"
+        };
+        let name = escaped(&class(content, *found));
+        format!(
+            "<li class=\"{tone}\"><i style=\"width:{share:.1}%\"></i><b title=\"{name}\">{name}</b>\
+             <span>{share:.1} %</span></li>"
+        )
+    });
+    let name = escaped(&class(content, sample.class));
+    format!(
+        "<figure class=\"sample\">{}<figcaption><span title=\"{name}\">is <b>{name}</b></span>\
+         <small>example {}</small><ol>{}</ol></figcaption></figure>\n",
+        picture.unwrap_or_default(),
+        grouped(sample.index as u64),
+        bars.collect::<String>(),
+    )
+}
+
+fn network(content: &Content) -> String {
+    let summary = &content.summary;
+    let table = summary.table();
+    let last = table.len().saturating_sub(1);
+    let rows = table.into_iter().enumerate().map(|(index, cells)| {
+        let cell = if index == 0 { "th" } else { "td" };
+        let cells = cells.into_iter().enumerate().map(|(column, text)| {
+            let number = if column > 2 { " class=\"number\"" } else { "" };
+            format!("<{cell}{number}>{}</{cell}>", escaped(&text))
+        });
+        let row = format!("<tr>{}</tr>\n", cells.collect::<String>());
+        match index {
+            0 => format!("<thead>{row}</thead>\n<tbody>\n"),
+            _ if index == last => format!("</tbody>\n<tfoot>{row}</tfoot>\n"),
+            _ => row,
+        }
+    });
+    format!(
+        "<div class=\"beside\">\n<div class=\"graph\">\n{}</div>\n\
+         <div class=\"wide\"><table>\n{}</table></div>\n</div>\n",
+        summary.graph().to_svg(),
+        rows.collect::<String>()
+    )
+}
+
+fn settings(content: &Content) -> String {
+    let rows = [
+        ("Model", content.summary.model.clone()),
+        ("Device", content.device.clone()),
+        ("Kiln", env!("CARGO_PKG_VERSION").to_owned()),
+        ("Burn", BURN.to_owned()),
+        (
+            "System",
+            format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH),
+        ),
+    ];
+    let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
+    let rows =
+        rows.map(|(name, value)| format!("<tr><th>{name}</th><td>{}</td></tr>\n", escaped(&value)));
+    format!(
+        "<div class=\"beside\">\n<div class=\"wide\"><table>\n{}</table></div>\n\
+         <div><h3>Hyper-parameters of the network</h3>\n<pre>{}</pre></div>\n</div>\n",
+        rows.collect::<String>(),
+        escaped(&content.config)
+    )
+}

@@ -1,0 +1,284 @@
+//! What the page's script draws, as the JSON that it reads.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::Content;
+use super::predictions::Predictions;
+use super::text::class;
+use crate::train::EpochRecord;
+
+/// Everything that is drawn. A number that is not finite is `null` in JSON, a gap in a plot.
+#[derive(Serialize)]
+pub(super) struct Plots {
+    pub lines: Vec<Lines>,
+    pub heat: Vec<Heat>,
+}
+
+/// Curves over epochs or steps.
+#[derive(Serialize)]
+pub(super) struct Lines {
+    pub title: String,
+    /// What the horizontal axis counts: plots that count the same are zoomed together.
+    pub over: &'static str,
+    pub at: Vec<u64>,
+    pub curves: Vec<Curve>,
+    /// Whether the numbers are shares of one.
+    pub percent: bool,
+    #[serde(skip)]
+    pub group: Group,
+}
+
+/// Where on the page a plot stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Group {
+    Training,
+    Measured,
+}
+
+#[derive(Serialize)]
+pub(super) struct Curve {
+    pub name: String,
+    pub colour: Colour,
+    /// Single precision is more than a screen shows, and half the size.
+    pub values: Vec<Option<f32>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Colour {
+    Training,
+    Validation,
+    /// Behind another curve.
+    Faint,
+    Other,
+}
+
+/// Numbers in rows and columns, as colours.
+#[derive(Serialize)]
+pub(super) struct Heat {
+    pub kind: HeatKind,
+    pub rows: Vec<String>,
+    pub columns: Vec<String>,
+    pub values: Vec<Vec<Option<f32>>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum HeatKind {
+    TrustRatios,
+    Confusion,
+}
+
+/// More classes than this make no table.
+pub(super) const MOST_CLASSES: usize = 200;
+/// More points than this make the page large and no plot better.
+const MOST_POINTS: usize = 20_000;
+
+impl Plots {
+    pub(super) fn of(content: &Content) -> Plots {
+        let mut lines = epochs(content.history);
+        lines.extend(steps(content));
+        lines.extend(measured(content.history));
+        lines.retain(|plot| plot.curves.iter().any(Curve::shows));
+        let heat = [trust_ratios(content), confusion(content)];
+        Plots {
+            lines,
+            heat: heat.into_iter().flatten().collect(),
+        }
+    }
+
+    pub(super) fn heat(&self, kind: HeatKind) -> Option<usize> {
+        self.heat.iter().position(|heat| heat.kind == kind)
+    }
+}
+
+impl Curve {
+    fn new(name: &str, colour: Colour, values: impl Iterator<Item = Option<f64>>) -> Self {
+        let values = values.map(|value| Some(value? as f32).filter(|value| value.is_finite()));
+        Curve {
+            name: name.to_owned(),
+            colour,
+            values: values.collect(),
+        }
+    }
+
+    fn shows(&self) -> bool {
+        self.values.iter().any(Option::is_some)
+    }
+}
+
+fn epochs(history: &[EpochRecord]) -> Vec<Lines> {
+    let at = || history.iter().map(|epoch| epoch.epoch as u64).collect();
+    let validation = |name, of: fn(&EpochRecord) -> Option<f64>| {
+        Curve::new(name, Colour::Validation, history.iter().map(of))
+    };
+    let lines = |title: &str, percent, curves: Vec<Curve>| Lines {
+        title: title.to_owned(),
+        over: "epoch",
+        at: at(),
+        curves: curves.into_iter().filter(Curve::shows).collect(),
+        percent,
+        group: Group::Training,
+    };
+    let training = history.iter().map(|epoch| Some(epoch.loss));
+    let training = Curve::new("training", Colour::Training, training);
+    let loss = validation("validation", |epoch| Some(epoch.validation?.loss));
+    let accuracy = validation("validation", |epoch| epoch.validation?.accuracy);
+    vec![
+        lines("Loss", false, vec![training, loss]),
+        lines("Accuracy", true, vec![accuracy]),
+    ]
+}
+
+fn steps(content: &Content) -> Vec<Lines> {
+    let (log, history) = (content.log, content.history);
+    let apart = log.len().div_ceil(MOST_POINTS).max(1);
+    let kept = || log.iter().step_by(apart);
+    let lines = |title: &str, curves| Lines {
+        title: title.to_owned(),
+        over: "step",
+        at: kept().map(|step| step.step).collect(),
+        curves,
+        percent: false,
+        group: Group::Training,
+    };
+    let losses: Vec<f64> = kept().map(|step| step.loss).collect();
+    let each = losses.iter().copied().map(Some);
+    let loss = match losses.len() / 50 {
+        0 | 1 => vec![Curve::new("each", Colour::Training, each)],
+        width => vec![
+            Curve::new("each", Colour::Faint, each),
+            Curve::new(
+                &format!("mean of {width}"),
+                Colour::Training,
+                running_mean(&losses, width),
+            ),
+        ],
+    };
+    let norm = kept().map(|step| Some(step.gradient_norm));
+    let speed = kept().map(|step| Some(step.examples_per_second));
+    let rate = kept().map(|step| Some(step.rate));
+    let mut rates = lines(
+        "Learning rate",
+        vec![Curve::new("rate", Colour::Other, rate)],
+    );
+    if log.is_empty() {
+        let rate = history.iter().map(|epoch| Some(epoch.rate));
+        rates = Lines {
+            over: "epoch",
+            at: history.iter().map(|epoch| epoch.epoch as u64).collect(),
+            curves: vec![Curve::new("last step's rate", Colour::Other, rate)],
+            ..rates
+        };
+    }
+    vec![
+        lines("Training loss by step", loss),
+        rates,
+        lines(
+            "Norm of the gradient",
+            vec![Curve::new("norm", Colour::Training, norm)],
+        ),
+        lines(
+            "Examples per second",
+            vec![Curve::new("speed", Colour::Other, speed)],
+        ),
+    ]
+}
+
+/// The mean of each number and those before it, `width` in all.
+fn running_mean(numbers: &[f64], width: usize) -> impl Iterator<Item = Option<f64>> {
+    (1..=numbers.len()).map(move |end| {
+        let window = &numbers[end.saturating_sub(width)..end];
+        Some(window.iter().sum::<f64>() / window.len() as f64)
+    })
+}
+
+/// What was measured of the loss surface, over steps, and the user's metrics, over epochs.
+fn measured(history: &[EpochRecord]) -> Vec<Lines> {
+    let measurements = || history.iter().flat_map(|epoch| &epoch.measurements);
+    let figures: BTreeSet<&str> = measurements().map(|one| one.name.as_str()).collect();
+    let metrics = history.iter().flat_map(|epoch| epoch.metrics.keys());
+    let metrics: BTreeSet<&str> = metrics.map(String::as_str).collect();
+    let lines = |name: &str, over, at, values: Vec<Option<f64>>| Lines {
+        title: name.to_owned(),
+        over,
+        at,
+        curves: vec![Curve::new(name, Colour::Other, values.into_iter())],
+        percent: false,
+        group: Group::Measured,
+    };
+    let surface = figures.iter().map(|name| {
+        let own = measurements().filter(|one| one.name == *name);
+        let (at, values) = own
+            .map(|one| (one.step, one.result.as_ref().ok().copied()))
+            .unzip();
+        lines(name, "step", at, values)
+    });
+    let own = metrics.difference(&figures).map(|name| {
+        let at = history.iter().map(|epoch| epoch.epoch as u64).collect();
+        let values = history
+            .iter()
+            .map(|epoch| epoch.metrics.get(*name).copied());
+        lines(name, "epoch", at, values.collect())
+    });
+    surface.chain(own).collect()
+}
+
+fn trust_ratios(content: &Content) -> Option<Heat> {
+    let epochs = content.history.iter();
+    let epochs: Vec<_> = epochs
+        .filter(|epoch| !epoch.trust_ratios.is_empty())
+        .collect();
+    let paths = epochs.iter().flat_map(|epoch| epoch.trust_ratios.keys());
+    let paths: BTreeSet<&String> = paths.collect();
+    let mut paths: Vec<&String> = paths.into_iter().collect();
+    // In the order of the network, as far as it is known.
+    paths.sort_by_key(|path| {
+        let layers = &content.summary.layers;
+        let holds = |layer: &str| {
+            path.strip_prefix(layer)
+                .is_some_and(|rest| rest.starts_with('.'))
+        };
+        layers
+            .iter()
+            .position(|layer| holds(&layer.path))
+            .unwrap_or(layers.len())
+    });
+    let ratios = paths.iter().map(|path| {
+        let ratios = epochs
+            .iter()
+            .map(|epoch| epoch.trust_ratios.get(*path).copied());
+        Curve::new(path, Colour::Other, ratios).values
+    });
+    (!paths.is_empty()).then(|| Heat {
+        kind: HeatKind::TrustRatios,
+        values: ratios.collect(),
+        rows: paths.iter().map(|path| (*path).clone()).collect(),
+        columns: epochs.iter().map(|epoch| epoch.epoch.to_string()).collect(),
+    })
+}
+
+fn confusion(content: &Content) -> Option<Heat> {
+    let Some(Predictions::Classes {
+        classes, counts, ..
+    }) = &content.predictions
+    else {
+        return None;
+    };
+    let all = 0..*classes;
+    let names: Vec<String> = all.clone().map(|index| class(content, index)).collect();
+    let row = |class| {
+        let found = all
+            .clone()
+            .map(move |found| counts.get(&(class, found)).copied());
+        found.map(|count| Some(count.unwrap_or(0) as f32)).collect()
+    };
+    (*classes <= MOST_CLASSES).then(|| Heat {
+        kind: HeatKind::Confusion,
+        values: all.clone().map(row).collect(),
+        rows: names.clone(),
+        columns: names,
+    })
+}

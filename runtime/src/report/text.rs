@@ -1,0 +1,37 @@
+//! How the page writes things.
+
+use super::Content;
+
+/// The name of a class, its number where it has none.
+pub(super) fn class(content: &Content, index: usize) -> String {
+    let name = content.class_names.get(index);
+    name.cloned().unwrap_or_else(|| index.to_string())
+}
+
+/// A share of one, in percent.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// `3 min 12 s`
+pub(super) fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// `1 epoch`, `1,200 epochs`
+pub(super) fn count(number: u64, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s", grouped(number)),
+    }
+}
+
+/// `1234567` as `1,234,567`
+pub(super) fn grouped(number: u64) -> String {
+    crate::model::grouped(usize::try_from(number).unwrap_or(usize::MAX))
+}
