@@ -1,5 +1,6 @@
 //! A training at work: step by step, epoch by epoch.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -522,8 +523,8 @@ impl<M: Model> Training<'_, M> {
             self.average = Some((state.log.steps, Some(average)));
         }
         self.sound = with(&sections.model)?;
-        self.log = state.log;
-        self.epoch = state.epoch;
+        self.log = state.log.into_owned();
+        self.epoch = state.epoch.into_owned();
         Ok(())
     }
 
@@ -552,9 +553,9 @@ impl<M: Model> Training<'_, M> {
         let state = State {
             model: model::name::<M>().to_owned(),
             config: config_to_json(latest.config()),
-            settings: self.written.clone(),
-            log: self.log.clone(),
-            epoch: self.epoch.clone(),
+            settings: Cow::Borrowed(&self.written),
+            log: Cow::Borrowed(&self.log),
+            epoch: Cow::Borrowed(&self.epoch),
             hooks: hooks
                 .map(|hook| hook.save())
                 .collect::<Result<_, _>>()

@@ -6,6 +6,7 @@ mod file;
 mod folder;
 mod settings;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use burn::store::ModuleRecord;
@@ -146,14 +147,14 @@ impl Checkpoints {
 
 /// What the first section of a checkpoint holds.
 #[derive(Serialize, Deserialize)]
-pub(super) struct State {
+pub(super) struct State<'a> {
     /// The name of the model's declaration.
     pub model: String,
     /// Its hyper-parameters, as JSON.
     pub config: String,
-    pub settings: Vec<Setting>,
-    pub log: Log,
-    pub epoch: Epoch,
+    pub settings: Cow<'a, [Setting]>,
+    pub log: Cow<'a, Log>,
+    pub epoch: Cow<'a, Epoch>,
     pub hooks: Vec<serde_json::Value>,
     /// Of `update newton_cg`: its damping, and whether it stands still.
     pub newton: Option<(f64, bool)>,
@@ -164,7 +165,7 @@ pub(super) struct State {
 /// A checkpoint that was read and is whole.
 pub struct Checkpoint {
     path: PathBuf,
-    pub(super) state: State,
+    pub(super) state: State<'static>,
     pub(super) sections: Sections,
 }
 
