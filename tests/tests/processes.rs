@@ -1,5 +1,6 @@
 //! Several processes train as one, and none outlives another: the program `ranks` under `mpirun`.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -171,4 +172,203 @@ fn a_rank_that_does_not_come_is_not_waited_for_without_end() {
         "{}",
         ended.log
     );
+}
+
+/// A training of so many processes, told by `key=value`.
+fn train(ranks: usize, told: &[&str]) -> Ended {
+    mpirun(ranks, &[&["train"], told].concat())
+}
+
+/// The weights of a rank by their paths.
+fn weights(rank: &Value) -> BTreeMap<String, Vec<f64>> {
+    serde_json::from_value(rank["weights"].clone()).expect("weights are numbers by path")
+}
+
+/// The largest difference of a weight, as a share of the largest weight of its tensor.
+fn difference(a: &Value, b: &Value) -> f64 {
+    let (a, b) = (weights(a), weights(b));
+    let largest = |numbers: &mut dyn Iterator<Item = f64>| numbers.fold(0.0, f64::max);
+    let tensors = a.iter().map(|(path, a)| {
+        let off = largest(&mut a.iter().zip(&b[path]).map(|(a, b)| (a - b).abs()));
+        off / largest(&mut a.iter().map(|a| a.abs()))
+    });
+    largest(&mut { tensors })
+}
+
+/// Panics unless every rank came to the same, but for the examples and the time that each took.
+fn alike(ended: &Ended) {
+    let values = ended.values();
+    for key in ["weights", "history", "steps", "stopped"] {
+        for value in &values {
+            assert_eq!(value[key], values[0][key], "{key}");
+        }
+    }
+}
+
+/// The examples of each step.
+fn steps(value: &Value) -> Vec<Vec<usize>> {
+    serde_json::from_value(value["seen"].clone()).expect("lists of indices")
+}
+
+/// Panics unless four processes come to the weights of one, up to `tolerance`.
+fn as_one(told: &[&str], tolerance: f64) {
+    let (one, four) = (train(1, told), train(4, told));
+    alike(&four);
+    let (one, four) = (one.values(), four.values());
+    let off = difference(one[0], four[0]);
+    assert!(off < tolerance, "{told:?}: {off:e}");
+    for (step, whole) in steps(one[0]).into_iter().enumerate() {
+        let parts: Vec<_> = four.iter().map(|rank| steps(rank)[step].clone()).collect();
+        assert_eq!(whole, parts.concat(), "step {step}");
+    }
+    let loss = |value: &Value| {
+        let last = value["history"]
+            .as_array()
+            .and_then(|history| history.last());
+        let loss = last.and_then(|last| last["validation"]["loss"].as_f64());
+        loss.expect("the last loss")
+    };
+    let (expected, found) = (loss(one[0]), loss(four[0]));
+    assert!(
+        (expected - found).abs() < 100.0 * tolerance * expected,
+        "{told:?}: {found} for {expected}"
+    );
+}
+
+/// 100 steps at a batch of 256, and of 64 for each of four.
+#[test]
+fn four_processes_train_as_one() {
+    as_one(&["epochs=20"], 1e-5);
+    as_one(&["epochs=20", "double"], 1e-13);
+    if let Ok(folder) = std::env::var("KILN_MNIST") {
+        // 234 steps.
+        as_one(&[&format!("mnist={folder}")[..], "epochs=1"], 1e-5);
+    }
+}
+
+#[test]
+fn passes_beside_the_first_are_shared_too() {
+    as_one(&["optimizer=sam", "epochs=8"], 1e-5);
+    as_one(&["optimizer=lbfgs", "epochs=2"], 1e-4);
+}
+
+/// Both divide the loss of a piece by 4, and sum four gradients, if in another order.
+#[test]
+fn micro_batches_are_those_of_each_process() {
+    let (one, two) = (train(1, &["micro=4"]), train(2, &["micro=2"]));
+    alike(&two);
+    let off = difference(one.values()[0], two.values()[0]);
+    assert!(off < 1e-5, "{off:e}");
+}
+
+#[test]
+fn dropout_gives_the_same_bits_in_every_run() {
+    let runs = [train(4, &["net=dropping"]), train(4, &["net=dropping"])];
+    runs.iter().for_each(alike);
+    assert_eq!(
+        runs[0].values()[0]["weights"],
+        runs[1].values()[0]["weights"]
+    );
+}
+
+/// The mean over a batch is the mean of the means over its parts; so after one step, before which
+/// all weights are the same, the running means of four processes are those of one.
+#[test]
+fn running_statistics_are_averaged() {
+    let many = train(4, &["net=normed"]);
+    alike(&many);
+    let told = ["net=normed", "epochs=1", "batch=1280"];
+    let (one, four) = (train(1, &told), train(4, &told));
+    alike(&four);
+    let mean = |ended: &Ended| -> Vec<f64> {
+        let mut weights = weights(ended.values()[0]).into_iter();
+        let mean = weights.find(|(path, _)| path.ends_with("running_mean"));
+        mean.expect("there is one").1
+    };
+    for (one, four) in mean(&one).into_iter().zip(mean(&four)) {
+        assert!((one - four).abs() < 1e-6, "{four} for {one}");
+    }
+}
+
+#[test]
+fn what_rank_0_measures_and_decides_holds_for_all() {
+    let ended = train(4, &["stop"]);
+    alike(&ended);
+    for value in ended.values() {
+        assert_eq!(value["stopped"], "six are enough");
+        assert_eq!(value["steps"], 6);
+    }
+}
+
+/// How rank 2 of four ends in the third epoch.
+fn fall_ill(how: &str) -> Ended {
+    let ended = train(4, &[&format!("other={how}")]);
+    assert!(!ended.status.success(), "{how}");
+    assert!(ended.seconds < 30.0, "{how}: {} s", ended.seconds);
+    ended
+}
+
+#[test]
+fn an_error_in_the_data_of_one_rank_ends_all() {
+    for (how, own) in [
+        ("data", "the cable is out"),
+        ("panic", "the source panics"),
+        ("nan", "the loss is NaN at epoch 3, step 3 "),
+    ] {
+        let ended = fall_ill(how);
+        assert!(ended.error(2).contains(own), "{}", ended.error(2));
+        for rank in [0, 1, 3] {
+            assert_eq!(
+                ended.error(rank),
+                format!("rank 2 failed: {}", ended.error(2))
+            );
+        }
+    }
+}
+
+#[test]
+fn a_rank_that_is_killed_in_training_ends_the_others() {
+    fall_ill("kill");
+}
+
+#[test]
+fn a_rank_that_is_told_something_else_is_refused() {
+    for (how, difference) in [
+        ("batch", "\n  batch: 256 there, 128 here\n"),
+        ("seed", "\n  seed: 4 there, 5 here\n"),
+        ("peak", "\n  schedule: "),
+    ] {
+        let ended = fall_ill(how);
+        assert!(ended.error(2).contains(difference), "{}", ended.error(2));
+        for rank in [0, 1, 3] {
+            assert_eq!(
+                ended.error(rank),
+                format!("rank 2 failed: {}", ended.error(2))
+            );
+        }
+    }
+    let uneven = train(3, &[]);
+    assert!(uneven.error(0).contains("make the batch a multiple of 3"));
+    let newton = train(2, &["optimizer=newton_cg"]);
+    assert!(newton.error(1).contains("trains in one process alone"));
+}
+
+/// A signal to rank 2 alone; and then on to the end.
+#[test]
+fn an_interrupted_training_goes_on_to_the_same_bits() {
+    let folder = folder("checkpoints");
+    let checkpoints = format!("checkpoints={}", folder.display());
+    let told = ["net=dropping", "epochs=6", &checkpoints];
+    let ended = train(4, &[&told[..], &["other=term"]].concat());
+    assert!(!ended.status.success());
+    for rank in 0..4 {
+        let error = ended.error(rank);
+        assert!(error.contains(" after step 1"), "{error}");
+        assert!(error.contains("step-000000001"), "{error}");
+    }
+    let resumed = train(4, &told);
+    alike(&resumed);
+    let whole = train(4, &told[..2]);
+    assert_eq!(resumed.values()[0]["weights"], whole.values()[0]["weights"]);
+    std::fs::remove_dir_all(folder).expect("the folder is there");
 }

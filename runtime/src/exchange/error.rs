@@ -41,4 +41,12 @@ pub enum ExchangeError {
         /// What rank 0 does.
         expected: String,
     },
+    /// Something that a rank sent and another could not read.
+    #[error(
+        "a message between the processes cannot be read: {reason}; every rank has to run the same program"
+    )]
+    Message {
+        /// Why.
+        reason: String,
+    },
 }

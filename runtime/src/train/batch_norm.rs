@@ -97,7 +97,7 @@ fn far(value: &Tensor<1>) -> f64 {
 }
 
 /// The running statistics of a model.
-struct Statistics {
+pub(super) struct Statistics {
     /// For each parameter whether it is one.
     running: Vec<bool>,
     /// Their values, each flattened.
@@ -106,7 +106,7 @@ struct Statistics {
 
 impl Statistics {
     /// Those of `model`, which is in inference and shares none with another.
-    fn of<M: Module>(model: &M) -> Statistics {
+    pub(super) fn of<M: Module>(model: &M) -> Statistics {
         // What every parameter can be told, and no running statistic, is to take a gradient.
         let mut told = Told(Vec::new());
         model.valid().train().map(&mut Tell).visit(&mut told);
@@ -118,13 +118,28 @@ impl Statistics {
         statistics
     }
 
-    fn read<M: Module>(&self, model: &M) -> Vec<Tensor<1>> {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(super) fn read<M: Module>(&self, model: &M) -> Vec<Tensor<1>> {
         let mut reading = Reading {
             running: self.running.iter(),
             values: Vec::new(),
         };
         model.visit(&mut reading);
         reading.values
+    }
+
+    /// Gives `model`, which is in training, other values, and with it every clone of it.
+    pub(super) fn assign<M: Module>(&self, model: &M, values: Vec<Tensor<1>>) {
+        let values: Vec<_> = values.into_iter().map(Tensor::from_inner).collect();
+        let mut writing = Writing {
+            running: self.running.iter(),
+            values: values.into_iter(),
+        };
+        let _ = model.clone().map(&mut writing);
     }
 
     /// `model` with other values. It shares nothing with the one that is given: to map a running

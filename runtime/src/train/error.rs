@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::{CheckpointError, HookError, Trained};
 use crate::data::DataError;
+use crate::exchange::ExchangeError;
 use crate::flatness::FlatnessError;
 use crate::model::MismatchError;
 use crate::optim::OptimizerError;
@@ -35,6 +36,53 @@ pub enum TrainError {
         /// The number of micro-batches.
         pieces: usize,
     },
+    /// A batch that the processes do not divide.
+    #[error(
+        "a batch of {batch} cannot be cut into {pieces} micro-batches of equal size for each of \
+         {ranks} processes; make the batch a multiple of {}",
+        pieces.saturating_mul(*ranks)
+    )]
+    Ranks {
+        /// The global batch.
+        batch: usize,
+        /// The number of micro-batches.
+        pieces: usize,
+        /// The number of processes.
+        ranks: usize,
+    },
+    /// A process that was told something else than the first.
+    #[error(
+        "this process trains something else than the first of them:{}\n\
+         all have to be given the same declarations, numbers and data",
+        differences.iter().map(|one| format!("\n  {one}")).collect::<String>()
+    )]
+    Differs {
+        /// In what, with both values.
+        differences: Vec<String>,
+    },
+    /// Processes whose weights are no longer the same.
+    #[error(
+        "process {rank} has other weights than process 0 after epoch {epoch}: they compute the same \
+         update in different ways; run the same program on processors of the same kind"
+    )]
+    Parted {
+        /// The first that differs.
+        rank: usize,
+        /// The epoch, counted from 1.
+        epoch: usize,
+    },
+    /// A rule that works in one process alone.
+    #[error(
+        "`{statement}` trains in one process alone: its products are over the examples of that one; \
+         start one, or use `lbfgs` with several"
+    )]
+    OneProcess {
+        /// The rule.
+        statement: String,
+    },
+    /// Several processes that could not go on together.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
     /// A loss that is a NaN or an infinity; where the optimizer declares `sharpness`, that of either
     /// pass.
     #[error(

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use crate::data::{Source, Target, checked};
+use crate::exchange::{Alone, Exchange};
 use crate::model::{Batch, Model, ModelConfig};
 
 /// What a model comes to on a data set.
@@ -28,6 +29,16 @@ pub fn evaluate<M: Model>(
     source: &dyn Source,
     batch: usize,
 ) -> Result<Evaluation, TrainError> {
+    evaluate_among(model, source, batch, &Alone)
+}
+
+/// [`evaluate`], of which each process does a part.
+pub(super) fn evaluate_among<M: Model>(
+    model: &M,
+    source: &dyn Source,
+    batch: usize,
+    exchange: &dyn Exchange,
+) -> Result<Evaluation, TrainError> {
     model.config().check(&source)?;
     for (name, value) in [("batch", batch), ("examples", source.len())] {
         if value == 0 {
@@ -42,7 +53,8 @@ pub fn evaluate<M: Model>(
     let device = home(&model);
     // Read together at the end: on a GPU every reading waits for the device.
     let (mut weights, mut losses, mut right) = (Vec::new(), Vec::new(), Vec::new());
-    for first in (0..source.len()).step_by(batch) {
+    let firsts = (0..source.len()).step_by(batch);
+    for first in firsts.skip(exchange.rank()).step_by(exchange.ranks()) {
         let indices: Vec<usize> = (first..source.len().min(first + batch)).collect();
         let examples = checked(source, &indices)?;
         let Batch { input, target } = Batch::<M>::upload(examples, &device)?;
@@ -51,21 +63,24 @@ pub fn evaluate<M: Model>(
         losses.push(model.loss(output, target));
         weights.push(indices.len() as f64);
     }
-    let examples = source.len() as f64;
-    let losses = Tensor::cat(losses, 0).into_data();
-    let loss: f64 = losses
-        .iter::<f64>()
-        .zip(weights)
-        .map(|(loss, weight)| loss * weight)
-        .sum();
-    let accuracy = (!right.is_empty()).then(|| {
+    // The loss, what is right, and whether anything can be.
+    let mut sums = [0.0; 3];
+    if !losses.is_empty() {
+        let losses = Tensor::cat(losses, 0).into_data();
+        let losses = losses.iter::<f64>().zip(weights);
+        sums[0] = losses.map(|(loss, weight)| loss * weight).sum();
+    }
+    if !right.is_empty() {
         let right = Tensor::cat(right, 0).into_data();
-        let decisions: usize = source.targets().iter().map(Target::decisions).sum();
-        right.iter::<i64>().sum::<i64>() as f64 / (examples * decisions as f64)
-    });
+        sums[1] = right.iter::<i64>().sum::<i64>() as f64;
+        sums[2] = 1.0;
+    }
+    exchange.sum_double(&mut sums)?;
+    let examples = source.len() as f64;
+    let decisions: usize = source.targets().iter().map(Target::decisions).sum();
     Ok(Evaluation {
-        loss: loss / examples,
-        accuracy,
+        loss: sums[0] / examples,
+        accuracy: (sums[2] > 0.0).then(|| sums[1] / (examples * decisions as f64)),
     })
 }
 

@@ -12,6 +12,7 @@ mod newton;
 mod observe;
 mod parameters;
 mod progress;
+mod ranks;
 mod record;
 mod step;
 mod training;
@@ -19,6 +20,7 @@ mod training;
 use std::sync::Arc;
 
 use crate::data::{Loader, Sampler, Source};
+use crate::exchange::{Alone, Exchange};
 use crate::flatness::{FlatnessError, Objective};
 use crate::model::{Model, ModelConfig};
 use crate::optim::{Optimizer, OptimizerError};
@@ -34,6 +36,7 @@ use measure::Figure;
 pub use measure::{Every, Measurement};
 use newton::Newton;
 use parameters::is_trainable;
+use ranks::Ranks;
 pub use record::{EpochRecord, StepRecord, Trained};
 use step::Stepper;
 use training::{Log, Training};
@@ -118,6 +121,7 @@ struct Settings<'a, M> {
     hooks: Vec<Box<dyn Hook<M> + 'a>>,
     log_every: u64,
     checkpoints: Option<Checkpoints>,
+    exchange: &'a dyn Exchange,
     quiet: bool,
 }
 
@@ -141,6 +145,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                 hooks: Vec::new(),
                 log_every: 50,
                 checkpoints: None,
+                exchange: &Alone,
                 quiet: false,
             },
         }
@@ -283,6 +288,58 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         self
     }
 
+    /// Trains by several processes, which all run the same program, as one.
+    ///
+    /// [`batch`](Self::batch) stays the global one: each process takes its share of every batch, and
+    /// their mean gradient is summed before it is clipped, so that N processes at a batch of B see the
+    /// same examples in the same order as one does, and come to the same weights, up to rounding and
+    /// but for what each draws and measures by itself: dropout's random numbers come of (seed, step,
+    /// rank), and `batch_norm` takes the statistics of a process's part. Its running statistics are
+    /// averaged at each step.
+    ///
+    /// They begin with the weights of rank 0, whatever the others drew. Each measures its part of the
+    /// validation set. Rank 0 alone shows progress, writes and reads
+    /// [checkpoints](Self::checkpoints), and calls [metrics](Self::metric),
+    /// [figures](Self::measure) and [hooks](Self::hook); what it comes to holds for all.
+    ///
+    /// What ends one ends all: [`TrainError::Exchange`] names the rank that failed, with its error. A
+    /// signal to one of them interrupts the training of all after the same step. `update newton_cg`
+    /// is refused.
+    ///
+    #[cfg_attr(feature = "mpi", doc = "```no_run")]
+    #[cfg_attr(not(feature = "mpi"), doc = "```ignore")]
+    /// use kiln::data::digits;
+    /// use kiln::exchange::{Exchange, Mpi};
+    /// use kiln::prelude::*;
+    ///
+    /// model! {
+    ///     struct Net;
+    ///     input image: [1, 8, 8];
+    ///     let scores = image -> flatten -> linear(10);
+    ///     output scores;
+    ///     loss cross_entropy;
+    /// }
+    /// optimizer! { struct Plain; update sgd(); }
+    /// schedule! { struct Constant; peak 0.1; constant; }
+    ///
+    /// fn main() -> kiln::Result {
+    ///     let exchange = Mpi::new()?;
+    ///     let model = NetConfig::new().init(&default_device()?)?;
+    ///     let run = Trainer::new(model, Plain::new(), Constant::new())
+    ///         .batch(256) // `mpirun -n 4`: 64 for each
+    ///         .exchange(&exchange)
+    ///         .fit(digits()?)?;
+    ///     if exchange.rank() == 0 {
+    ///         run.model.save("model.bpk")?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn exchange(mut self, exchange: &'a dyn Exchange) -> Self {
+        self.settings.exchange = exchange;
+        self
+    }
+
     /// Prints nothing. Otherwise a progress bar goes to standard error if that is a terminal, and
     /// one line per epoch if it is not.
     pub fn quiet(mut self) -> Self {
@@ -300,16 +357,22 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     /// source, a loss that is not finite, or weights that are not. The failure gives the model back
     /// with finite weights: as it was before the step that failed, or at the start of its epoch where
     /// the weights were no longer finite by then.
-    pub fn fit(self, source: impl Source + 'static) -> Result<Trained<M>, TrainFailure<M>> {
+    pub fn fit(mut self, source: impl Source + 'static) -> Result<Trained<M>, TrainFailure<M>> {
         let source: Arc<dyn Source> = Arc::new(source);
-        match self.plan(&source) {
+        let exchange = self.settings.exchange;
+        let ended = match self.plan(&source) {
             Ok(parts) => Training::new(self.model, self.settings, source, parts).run(),
             Err(error) => Err(Log::default().failed(error, self.model)),
+        };
+        if let Err(failure) = &ended {
+            exchange.fail(&failure.error.to_string());
         }
+        ended
     }
 
     /// Everything that can be wrong before the first step.
-    fn plan(&self, source: &Arc<dyn Source>) -> Result<Parts, TrainError> {
+    fn plan(&mut self, source: &Arc<dyn Source>) -> Result<Parts, TrainError> {
+        let ranks = Ranks::new(self.settings.exchange);
         let settings = &self.settings;
         for (name, found) in [
             ("epochs", settings.epochs),
@@ -332,6 +395,14 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         if !batch.is_multiple_of(pieces) {
             return Err(TrainError::MicroBatches { batch, pieces });
         }
+        let (rank, count) = ranks.map_or((0, 1), |ranks| (ranks.rank(), ranks.count()));
+        if !(batch / pieces).is_multiple_of(count) {
+            return Err(TrainError::Ranks {
+                batch,
+                pieces,
+                ranks: count,
+            });
+        }
         if !is_trainable(&self.model) {
             return Err(TrainError::NothingToTrain);
         }
@@ -345,7 +416,8 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         }
         // The global batch bounds the steps; the loader walks the same permutation in pieces.
         let steps_per_epoch = Sampler::new(source.len(), batch, settings.seed)?.steps_per_epoch();
-        let sampler = Sampler::new(source.len(), batch / pieces, settings.seed)?;
+        let sampler = Sampler::new(source.len(), batch / pieces / count, settings.seed)?;
+        let sampler = sampler.ranks(rank, count)?;
         let horizon = Horizon {
             steps: (settings.epochs as u64).saturating_mul(steps_per_epoch as u64),
             steps_per_epoch: steps_per_epoch as u64,
@@ -358,20 +430,44 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             let metric = metric.to_string();
             return Err(TrainError::Unobserved { metric, fix });
         }
+        let written = match settings.checkpoints.is_some() || count > 1 {
+            true => self.written(source)?,
+            false => Vec::new(),
+        };
+        if let Some(ranks) = ranks {
+            let mut told = written.clone();
+            told.push(Setting::fixed("log_every", settings.log_every));
+            let interval = settings.checkpoints.as_ref();
+            let interval = interval.map(|checkpoints| checkpoints.every);
+            told.push(Setting::fixed("checkpoints", format!("{interval:?}")));
+            ranks.agree(told)?;
+            self.model = ranks.first_model(&self.model)?;
+        }
         let stepper = match self.optimizer.over(&self.model, &horizon) {
             Err(OptimizerError::NeedsLoss { .. }) => {
                 Stepper::Minimiser(self.optimizer.minimiser(&self.model)?)
             }
             Err(error @ OptimizerError::NeedsProducts { .. }) => {
-                let newton = Newton::new(&self.optimizer.recipe());
-                Stepper::Newton(newton.ok_or(error)?)
+                let recipe = self.optimizer.recipe();
+                if count > 1 {
+                    let statement = recipe.rules[0].to_string();
+                    return Err(TrainError::OneProcess { statement });
+                }
+                Stepper::Newton(Newton::new(&recipe).ok_or(error)?)
             }
             updater => Stepper::Updater(updater?),
         };
-        let written = settings.checkpoints.as_ref().map(|_| self.written(source));
+        let loader = Loader::new(source.clone(), sampler, self.settings.workers)?;
+        if rank > 0 {
+            let settings = &mut self.settings;
+            settings.metrics.clear();
+            settings.figures.clear();
+            settings.hooks.clear();
+            settings.quiet = true;
+        }
         Ok(Parts {
-            written: written.transpose()?.unwrap_or_default(),
-            loader: Loader::new(source.clone(), sampler, settings.workers)?,
+            written,
+            loader,
             steps_per_epoch,
             rate,
             stepper,
@@ -398,6 +494,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
             Setting::fixed("batch", of.batch),
             Setting::safe("micro-batches", of.micro_batches),
             Setting::fixed("seed", of.seed),
+            Setting::safe("processes", of.exchange.ranks()),
         ]);
         Ok(written)
     }

@@ -1,11 +1,15 @@
 //! One step's gradient and loss.
 
+use std::sync::Arc;
+
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
+use super::batch_norm::Statistics;
 use super::newton::Newton;
+use super::ranks::Ranks;
 use crate::data::{Batches, DataError};
 use crate::device;
 use crate::model::{Batch, Model, first_non_finite};
@@ -23,12 +27,14 @@ pub(super) enum Stepper {
 pub(super) struct Pass<M: Model> {
     pub gradient: GradientsParams,
     /// With `sharpness` there is a second one, where the gradient was taken.
-    loss: Tensor<1>,
+    pub loss: Tensor<1>,
     /// An input to look for the cause with, if the loss is not finite: where losses are read at
     /// once that of the first piece at fault, else the last.
     input: M::Input,
     /// The batches, where the loss is to be evaluated again.
     pub batches: Vec<Batch<M>>,
+    /// Whether another process is to end the training after this step.
+    pub stop: bool,
 }
 
 /// Where a step takes its batches from, and how.
@@ -36,7 +42,24 @@ pub(super) struct Feed<'a> {
     pub batches: &'a mut Batches,
     /// The micro-batches of a step.
     pub pieces: usize,
-    pub device: &'a Device,
+    pub device: Device,
+    /// Of the random numbers of each pass.
+    pub seed: u64,
+    /// The other processes, and the running statistics to keep in step with theirs.
+    pub ranks: Option<(Ranks<'a>, Arc<Statistics>)>,
+    pub moment: Moment,
+    /// Whether this process is to end the training after this step.
+    pub stop: bool,
+}
+
+/// A step, for an error.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Within the epoch, counted from 1.
+    pub step: usize,
+    pub rate: f64,
 }
 
 impl Feed<'_> {
@@ -46,21 +69,22 @@ impl Feed<'_> {
         &mut self,
         model: &M,
         stepper: &Stepper,
-        seed: u64,
     ) -> Result<Pass<M>, TrainError> {
-        let (device, pieces) = (self.device, self.pieces);
+        let (device, pieces) = (self.device.clone(), self.pieces);
+        let share = self.share();
         let batches = (0..pieces).map(|_| {
             let examples = self.batches.next().ok_or_else(ended)??;
-            Ok(Batch::<M>::upload(examples, device)?)
+            Ok(Batch::<M>::upload(examples, &device)?)
         });
         if let Stepper::Updater(updater) = stepper
             && updater.recipe().sharpness.is_none()
         {
-            device.seed(seed);
-            return mean(model, batches, pieces, device);
+            self.device.seed(self.seed);
+            let pass = mean(model, batches, pieces, share, &self.device)?;
+            return self.together(model, pass);
         }
         let batches = batches.collect::<Result<Vec<_>, TrainError>>()?;
-        let first = self.evaluate(model, &batches, seed)?;
+        let first = self.evaluate(model, &batches)?;
         let worse = match stepper {
             Stepper::Updater(updater) => updater.ascend(model, &first.gradient),
             Stepper::Minimiser(_) | Stepper::Newton(_) => None,
@@ -68,7 +92,7 @@ impl Feed<'_> {
         let Some(worse) = worse else {
             return Ok(Pass { batches, ..first });
         };
-        let second = self.evaluate(&worse, &batches, seed)?;
+        let second = self.evaluate(&worse, &batches)?;
         Ok(Pass {
             gradient: second.gradient,
             loss: Tensor::cat(vec![first.loss, second.loss], 0),
@@ -84,7 +108,6 @@ impl Feed<'_> {
         lr: f64,
         model: M,
         pass: Pass<M>,
-        seed: u64,
     ) -> Result<M, TrainError> {
         let Pass {
             gradient,
@@ -98,7 +121,7 @@ impl Feed<'_> {
             if let Some(first) = first.take() {
                 return first;
             }
-            match self.evaluate(model, &batches, seed) {
+            match self.evaluate(model, &batches) {
                 Ok(pass) => (pass.loss.into_scalar(), pass.gradient),
                 Err(error) => {
                     failed = Some(error);
@@ -110,26 +133,57 @@ impl Feed<'_> {
     }
 
     /// The mean gradient and the mean loss over `batches`, with random numbers from `seed`.
-    fn evaluate<M: Model>(
-        &self,
-        model: &M,
-        batches: &[Batch<M>],
-        seed: u64,
-    ) -> Result<Pass<M>, TrainError> {
-        self.device.seed(seed);
+    fn evaluate<M: Model>(&self, model: &M, batches: &[Batch<M>]) -> Result<Pass<M>, TrainError> {
+        self.device.seed(self.seed);
         let batches = batches.iter().cloned().map(Ok);
-        mean(model, batches, self.pieces, self.device)
+        let pass = mean(model, batches, self.pieces, self.share(), &self.device)?;
+        self.together(model, pass)
+    }
+
+    /// What the loss of a piece is divided by: how many make up the batch, over all processes.
+    fn share(&self) -> usize {
+        self.pieces * self.ranks.as_ref().map_or(1, |(ranks, _)| ranks.count())
+    }
+
+    /// The `pass` of all processes.
+    fn together<M: Model>(&self, model: &M, mut pass: Pass<M>) -> Result<Pass<M>, TrainError> {
+        let Some((ranks, statistics)) = &self.ranks else {
+            return Ok(pass);
+        };
+        let loss: f64 = pass.loss.clone().into_scalar();
+        if !loss.is_finite() {
+            // The others know nothing of the example that did it.
+            let loss = loss * ranks.count() as f64;
+            let layer = first_non_finite(model, pass.input);
+            return Err(self.moment.non_finite(loss, layer));
+        }
+        pass.stop = ranks.sum(model, &mut pass, statistics, self.stop)?;
+        Ok(pass)
     }
 }
 
-/// The mean gradient and the mean loss over `batches`, which are `pieces`.
+impl Moment {
+    fn non_finite(self, loss: f64, layer: Option<String>) -> TrainError {
+        let Moment { epoch, step, rate } = self;
+        TrainError::NonFinite {
+            epoch,
+            step,
+            loss,
+            rate,
+            layer,
+        }
+    }
+}
+
+/// The gradient and the loss over `batches`, which are `pieces`: their sums, divided by `share`.
 fn mean<M: Model>(
     model: &M,
     batches: impl Iterator<Item = Result<Batch<M>, TrainError>>,
     pieces: usize,
+    share: usize,
     device: &Device,
 ) -> Result<Pass<M>, TrainError> {
-    let mut passes = batches.map(|batch| batch.map(|batch| pass(model, batch, pieces)));
+    let mut passes = batches.map(|batch| batch.map(|batch| pass(model, batch, share)));
     let first = passes.next().ok_or_else(ended)??;
     if pieces == 1 {
         return Ok(first);
@@ -152,15 +206,16 @@ fn mean<M: Model>(
         loss,
         input,
         batches: Vec::new(),
+        stop: false,
     })
 }
 
-/// Forward and backward over a batch, divided by `pieces`.
-fn pass<M: Model>(model: &M, batch: Batch<M>, pieces: usize) -> Pass<M> {
+/// Forward and backward over a batch, divided by `share`.
+fn pass<M: Model>(model: &M, batch: Batch<M>, share: usize) -> Pass<M> {
     let Batch { input, target } = batch;
     let mut loss = model.loss(model.forward(input.clone()), target);
-    if pieces > 1 {
-        loss = loss.div_scalar(pieces as f64);
+    if share > 1 {
+        loss = loss.div_scalar(share as f64);
     }
     let gradient = GradientsParams::from_grads(loss.backward(), model);
     Pass {
@@ -168,6 +223,7 @@ fn pass<M: Model>(model: &M, batch: Batch<M>, pieces: usize) -> Pass<M> {
         loss: loss.inner(),
         input,
         batches: Vec::new(),
+        stop: false,
     }
 }
 
@@ -218,13 +274,7 @@ impl Losses {
             true => first_non_finite(model, pass.input.clone()),
             false => None,
         };
-        Err(TrainError::NonFinite {
-            epoch,
-            step,
-            loss,
-            rate,
-            layer,
-        })
+        Err(Moment { epoch, step, rate }.non_finite(loss, layer))
     }
 
     /// The last loss that was read.

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,15 +10,18 @@ use burn::store::RecordError;
 use burn::tensor::{Bytes, Device};
 use serde::{Deserialize, Serialize};
 
+use super::batch_norm::Statistics;
 use super::checkpoint::{Checkpoint, Folder, Sections, Setting, State, differences, load};
+use super::evaluate::evaluate_among;
 use super::interrupt::Interrupt;
 use super::measure::measured;
 use super::parameters::non_finite_parameter;
 use super::progress::Progress;
-use super::step::{Feed, Losses, Pass, Stepper};
+use super::ranks::Ranks;
+use super::step::{Feed, Losses, Moment, Pass, Stepper};
 use super::{
-    CheckpointError, EpochRecord, Flow, Measurement, Parts, Run, Settings, StepRecord, TrainError,
-    TrainFailure, Trained, evaluate, update_batch_norm,
+    CheckpointError, Checkpoints, EpochRecord, Flow, Measurement, Parts, Run, Settings, StepRecord,
+    TrainError, TrainFailure, Trained, update_batch_norm,
 };
 use crate::data::{Batches, Loader, Source, SplitMix64};
 use crate::model::{self, Model};
@@ -47,6 +49,8 @@ pub(super) struct Training<'a, M: Model> {
     /// The model at the start of the epoch. Its weights are finite: what a failure gives back where
     /// those of `latest` are not.
     sound: M,
+    /// The other processes, and what is to be kept in step with theirs beside the weights.
+    ranks: Option<(Ranks<'a>, Arc<Statistics>)>,
     /// The average of the weights, and the steps behind it.
     average: Option<(u64, Option<M>)>,
     log: Log,
@@ -130,7 +134,9 @@ impl<'a, M: Model> Training<'a, M> {
             written,
         } = parts;
         let device = model.devices().into_iter().next().unwrap_or_default();
+        let ranks = Ranks::new(settings.exchange);
         Training {
+            ranks: ranks.map(|ranks| (ranks, Arc::new(Statistics::of(&model.valid())))),
             progress: Progress::new(settings.quiet, settings.epochs, steps_per_epoch),
             settings,
             source,
@@ -205,6 +211,9 @@ impl<'a, M: Model> Training<'a, M> {
         {
             self.save(false)?;
         }
+        if let Some((ranks, _)) = &self.ranks {
+            ranks.meet()?;
+        }
         Ok(model)
     }
 
@@ -225,6 +234,10 @@ impl<'a, M: Model> Training<'a, M> {
             }
         }
         drop(batches);
+        let mut stop = self.signal().is_some();
+        if let Some((ranks, _)) = &self.ranks {
+            stop = ranks.compare(&model.valid(), epoch, stop)?;
+        }
         let best = self.end_epoch(epoch, &model)?;
         if self
             .folder
@@ -233,7 +246,7 @@ impl<'a, M: Model> Training<'a, M> {
         {
             self.save(best)?;
         }
-        match self.signal().is_some() && epoch < self.settings.epochs {
+        match stop && epoch < self.settings.epochs {
             true => Err(self.interrupted()),
             false => Ok(model),
         }
@@ -254,13 +267,9 @@ impl<'a, M: Model> Training<'a, M> {
             .is_some_and(|folder| folder.is_due(number))
             && !last;
         let rate = self.rate.step();
-        let seed = mix(self.settings.seed, self.log.steps);
-        let mut feed = Feed {
-            batches,
-            pieces: self.settings.micro_batches,
-            device: &self.device,
-        };
-        let pass = feed.gradient(&model, &self.stepper, seed)?;
+        let mut feed = self.feed(batches, rate, stop);
+        let pass = feed.gradient(&model, &self.stepper)?;
+        let stop = stop || pass.stop;
         self.epoch.losses.push(rate, &pass);
         if last || logged || kept || stop || self.epoch.losses.due(&self.device) {
             let epoch = self.log.history.len() + 1;
@@ -278,7 +287,7 @@ impl<'a, M: Model> Training<'a, M> {
             let ratios = ratios.filter_map(|row| Some((row.path, row.ratio?)));
             self.epoch.trust_ratios = ratios.collect();
         }
-        let model = self.update(rate, model, pass, seed, batches)?;
+        let model = self.update(rate, model, pass, &feed)?;
         self.latest = Some(model.valid());
         self.log.steps = number;
         self.epoch.steps += 1;
@@ -308,8 +317,7 @@ impl<'a, M: Model> Training<'a, M> {
         rate: f64,
         model: M,
         pass: Pass<M>,
-        seed: u64,
-        batches: &mut Batches,
+        feed: &Feed<'_>,
     ) -> Result<M, TrainError> {
         match &mut self.stepper {
             Stepper::Updater(updater) => {
@@ -328,14 +336,32 @@ impl<'a, M: Model> Training<'a, M> {
                 }
                 Ok(model)
             }
-            Stepper::Minimiser(minimiser) => {
-                let feed = Feed {
-                    batches,
-                    pieces: self.settings.micro_batches,
-                    device: &self.device,
-                };
-                feed.minimise(minimiser, rate, model, pass, seed)
-            }
+            Stepper::Minimiser(minimiser) => feed.minimise(minimiser, rate, model, pass),
+        }
+    }
+
+    /// Where the next step takes its batches from.
+    fn feed<'b>(&self, batches: &'b mut Batches, rate: f64, stop: bool) -> Feed<'b>
+    where
+        'a: 'b,
+    {
+        let seed = mix(self.settings.seed, self.log.steps);
+        Feed {
+            batches,
+            pieces: self.settings.micro_batches,
+            device: self.device.clone(),
+            // Each process drops other units.
+            seed: match &self.ranks {
+                Some((ranks, _)) if !ranks.is_first() => mix(seed, ranks.rank() as u64),
+                _ => seed,
+            },
+            ranks: self.ranks.clone(),
+            moment: Moment {
+                epoch: self.log.history.len() + 1,
+                step: self.epoch.steps + 1,
+                rate,
+            },
+            stop,
         }
     }
 
@@ -356,6 +382,9 @@ impl<'a, M: Model> Training<'a, M> {
             if let Flow::Break(reason) = flow {
                 self.log.stopped.get_or_insert(reason);
             }
+        }
+        if let Some((ranks, _)) = &self.ranks {
+            self.log.stopped = ranks.first(&self.log.stopped)?;
         }
         self.log.log.push(record);
         Ok(())
@@ -390,7 +419,8 @@ impl<'a, M: Model> Training<'a, M> {
         let returned = average.unwrap_or(&trained);
         let validation = {
             let _span = tracing::info_span!("validate", epoch).entered();
-            let measure = |source| evaluate(returned, source, EVALUATION_BATCH);
+            let measure =
+                |source| evaluate_among(returned, source, EVALUATION_BATCH, self.settings.exchange);
             validation.map(measure).transpose()?
         };
         let Epoch {
@@ -405,7 +435,7 @@ impl<'a, M: Model> Training<'a, M> {
         let metrics = metrics.map(|(name, measure)| (name.clone(), measure(returned)));
         let figures = measurements.iter();
         let figures = figures.flat_map(|one| Some((one.name.clone(), *one.result.as_ref().ok()?)));
-        let record = EpochRecord {
+        let mut record = EpochRecord {
             epoch,
             steps: self.log.steps,
             loss: losses.mean(),
@@ -416,19 +446,23 @@ impl<'a, M: Model> Training<'a, M> {
             trust_ratios,
             seconds,
         };
-        if let Some(value) = self
-            .rate
-            .watches()
-            .and_then(|metric| record.measured(metric))
-        {
-            self.rate.observe(value);
-        }
         self.progress.finished(&record);
         for hook in &mut self.settings.hooks {
             let flow = hook.epoch(&record, returned).map_err(TrainError::Hook)?;
             if let Flow::Break(reason) = flow {
                 self.log.stopped.get_or_insert(reason);
             }
+        }
+        // What was measured on the first process holds for all.
+        if let Some((ranks, _)) = &self.ranks {
+            (record, self.log.stopped) = ranks.first(&(record, self.log.stopped.clone()))?;
+        }
+        if let Some(value) = self
+            .rate
+            .watches()
+            .and_then(|metric| record.measured(metric))
+        {
+            self.rate.observe(value);
         }
         let folder = self.folder.as_mut();
         let best = folder.is_some_and(|folder| folder.improved(&record));
@@ -448,7 +482,8 @@ impl<'a, M: Model> Training<'a, M> {
         let mut kinds = updater.recipe().average.iter();
         let average = if kinds.any(|kind| matches!(kind, Average::Swa { .. })) {
             self.device.seed(mix(self.settings.seed, self.log.steps));
-            let piece = self.settings.batch / self.settings.micro_batches;
+            let processes = self.ranks.as_ref().map_or(1, |(ranks, _)| ranks.count());
+            let piece = self.settings.batch / self.settings.micro_batches / processes;
             update_batch_norm(&average, &self.source, piece)?
         } else {
             average
@@ -464,9 +499,30 @@ impl<M: Model> Training<'_, M> {
         let Some(checkpoints) = self.settings.checkpoints.clone() else {
             return Ok(());
         };
+        let mut found = None;
+        if self
+            .ranks
+            .as_ref()
+            .is_none_or(|(ranks, _)| ranks.is_first())
+        {
+            found = self.open_folder(checkpoints)?;
+        }
+        if let Some((ranks, _)) = &self.ranks {
+            found = ranks.first_checkpoint(found)?;
+        }
+        if let Some(checkpoint) = found {
+            self.resume(checkpoint)?;
+        }
+        let interrupt = Interrupt::new();
+        self.interrupt = Some(interrupt.map_err(|source| CheckpointError::Signals { source })?);
+        Ok(())
+    }
+
+    /// The checkpoint to go on from.
+    fn open_folder(&mut self, checkpoints: Checkpoints) -> Result<Option<Checkpoint>, TrainError> {
         let allow_changes = checkpoints.allow_changes;
         let (folder, checkpoint, skipped) = Folder::open(checkpoints)?;
-        if let Some(checkpoint) = checkpoint {
+        if let Some(checkpoint) = &checkpoint {
             let path = folder.path(checkpoint.steps());
             let differences = differences(&checkpoint.state.settings, &self.written);
             if differences
@@ -476,23 +532,22 @@ impl<M: Model> Training<'_, M> {
                 return Err(CheckpointError::Changed { path, differences }.into());
             }
             self.progress.resumed(&path, checkpoint.steps(), &skipped);
-            self.resume(checkpoint, path)?;
         }
         self.folder = Some(folder);
-        let interrupt = Interrupt::new();
-        self.interrupt = Some(interrupt.map_err(|source| CheckpointError::Signals { source })?);
-        Ok(())
+        Ok(checkpoint)
     }
 
     /// Takes the state of `checkpoint`, which is that of this training.
-    fn resume(&mut self, checkpoint: Checkpoint, path: PathBuf) -> Result<(), TrainError> {
+    fn resume(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        let Checkpoint {
+            path,
+            mut state,
+            sections,
+        } = checkpoint;
         let foreign = |reason: String| {
             let path = path.clone();
             TrainError::Checkpoint(CheckpointError::Foreign { path, reason })
         };
-        let Checkpoint {
-            state, sections, ..
-        } = checkpoint;
         let damaged = |error: RecordError| foreign(model::reason(error));
         let rate = LrSchedulerRecord::from_bytes(sections.rate).map_err(damaged)?;
         self.rate.resume(&rate)?;
@@ -509,6 +564,13 @@ impl<M: Model> Training<'_, M> {
                 let record = UpdaterRecord::from_bytes(sections.optimizer)?;
                 *minimiser = minimiser.clone().load_record(record)?;
             }
+        }
+        if self
+            .ranks
+            .as_ref()
+            .is_some_and(|(ranks, _)| !ranks.is_first())
+        {
+            state.hooks.clear();
         }
         if state.hooks.len() != self.settings.hooks.len() {
             let (then, now) = (state.hooks.len(), self.settings.hooks.len());
@@ -606,7 +668,8 @@ impl<M: Model> Training<'_, M> {
         {
             return error;
         }
-        let checkpoint = self.folder.as_ref().map(|folder| folder.path(steps));
+        let checkpoints = self.settings.checkpoints.as_ref();
+        let checkpoint = checkpoints.map(|checkpoints| checkpoints.path(steps));
         TrainError::Interrupted {
             signal: self.signal().unwrap_or("a signal"),
             steps,

@@ -26,8 +26,32 @@ pub(crate) struct Sections {
     pub optimizer: Bytes,
 }
 
+impl Default for Sections {
+    fn default() -> Self {
+        let empty = || Bytes::from_bytes_vec(Vec::new());
+        Sections {
+            state: empty(),
+            model: empty(),
+            average: empty(),
+            rate: empty(),
+            optimizer: empty(),
+        }
+    }
+}
+
 impl Sections {
     fn all(&self) -> [&[u8]; SECTIONS] {
+        let Sections {
+            state,
+            model,
+            average,
+            rate,
+            optimizer,
+        } = self;
+        [state, model, average, rate, optimizer]
+    }
+
+    pub(crate) fn all_mut(&mut self) -> [&mut Bytes; SECTIONS] {
         let Sections {
             state,
             model,

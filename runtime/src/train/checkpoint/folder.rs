@@ -97,9 +97,7 @@ impl Folder {
 
     /// Where the checkpoint after `steps` steps goes.
     pub(crate) fn path(&self, steps: u64) -> PathBuf {
-        self.checkpoints
-            .folder
-            .join(format!("step-{steps:010}.kiln"))
+        self.checkpoints.path(steps)
     }
 
     /// Writes the checkpoint after `steps` steps, and removes those that are not to be kept.

@@ -143,6 +143,11 @@ impl Checkpoints {
         self.allow_changes = allow;
         self
     }
+
+    /// Where the checkpoint after `steps` steps goes.
+    pub(super) fn path(&self, steps: u64) -> PathBuf {
+        self.folder.join(format!("step-{steps:010}.kiln"))
+    }
 }
 
 /// What the first section of a checkpoint holds.
@@ -164,7 +169,7 @@ pub(super) struct State<'a> {
 
 /// A checkpoint that was read and is whole.
 pub struct Checkpoint {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     pub(super) state: State<'static>,
     pub(super) sections: Sections,
 }
@@ -178,17 +183,23 @@ impl Checkpoint {
     /// every byte.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, CheckpointError> {
         let path = path.as_ref();
-        let damaged = |reason: String| CheckpointError::Damaged {
-            path: path.to_owned(),
-            reason,
-        };
-        let sections = file::read(path)?;
-        let state = rmp_serde::from_slice(&sections.state);
-        Ok(Checkpoint {
-            state: state.map_err(|error| damaged(error.to_string()))?,
-            path: path.to_owned(),
-            sections,
-        })
+        Checkpoint::of(file::read(path)?, path)
+    }
+
+    /// That of `sections`, which are those of the file at `path`.
+    pub(super) fn of(sections: Sections, path: &Path) -> Result<Self, CheckpointError> {
+        let path = path.to_owned();
+        match rmp_serde::from_slice(&sections.state) {
+            Ok(state) => Ok(Checkpoint {
+                path,
+                state,
+                sections,
+            }),
+            Err(error) => {
+                let reason = error.to_string();
+                Err(CheckpointError::Damaged { path, reason })
+            }
+        }
     }
 
     /// The optimizer steps that were taken.

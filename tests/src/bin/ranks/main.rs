@@ -3,6 +3,7 @@
 
 mod ends;
 mod speed;
+mod train;
 
 use std::error::Error;
 use std::path::Path;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use kiln::exchange::{Exchange, Mpi};
 use serde_json::{Value, json};
+use train::Told;
 
 /// What a case comes to on a rank.
 type Outcome = Result<Value, Box<dyn Error>>;
@@ -36,7 +38,17 @@ fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
         ["speed"] => return speed::print(&exchange),
         ["exchanges", folder] => (ends::exchanges(&exchange), folder),
         ["ends", how, folder] => (ends::ends(&exchange, how), folder),
-        _ => return Err("usage: ranks speed | ranks exchanges DIR | ranks ends HOW DIR".into()),
+        ["train", told @ .., folder] => {
+            let told = told
+                .iter()
+                .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+            (train::train(&exchange, &Told(told.collect())), folder)
+        }
+        _ => {
+            return Err(
+                "usage: ranks speed | exchanges DIR | ends HOW DIR | train KEY=VALUE .. DIR".into(),
+            );
+        }
     };
     let file = Path::new(folder).join(format!("{}.json", exchange.rank()));
     let written = match &outcome {
