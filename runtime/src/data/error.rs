@@ -104,6 +104,34 @@ pub enum DataError {
         help: &'static str,
     },
 
+    /// A file that is no image, no table, or a damaged one.
+    #[error("cannot make sense of {path}: {source}", path = .path.display())]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A field of a table is not what it has to be.
+    #[error(
+        "{path}, line {line}, column {column}: expected {expected}, found `{found}`; \
+         mend or remove the row",
+        path = .path.display()
+    )]
+    Field {
+        /// The file.
+        path: PathBuf,
+        /// The line on which its row begins, counted from 1.
+        line: u64,
+        /// The name of its column, or the column's number counted from 0 where it has no name.
+        column: String,
+        /// What has to be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+
     /// A thread of the loader could not be started.
     #[error("cannot start worker thread {worker} of {workers}: {source}; ask for fewer workers")]
     Thread {

@@ -15,7 +15,7 @@ use super::{DataError, Images, Pixels};
 
 /// The most that a file may hold. A header can claim 2⁹⁶ bytes and a gzip file of 1 MB can hold
 /// 1 GB; MNIST has 47 MB of pixels, EMNIST, the largest of its kin, 547 MB.
-const LIMIT: u64 = 1 << 30;
+pub(super) const LIMIT: u64 = 1 << 30;
 
 /// Reads the training and the test images of MNIST, or of a data set in its likeness
 /// (Fashion-MNIST, KMNIST): images of one channel, 10 classes.
@@ -94,11 +94,9 @@ pub fn idx(images: impl AsRef<Path>, labels: impl AsRef<Path>) -> Result<Images,
 /// ```
 pub fn idx_images(path: impl AsRef<Path>) -> Result<Pixels, DataError> {
     let mut file = Idx::open(path.as_ref())?;
-    file.magic(0x0803, "images of unsigned bytes")?;
-    let count = file.size("the number of images")?;
-    let height = file.size("the height of an image")?;
-    let width = file.size("the width of an image")?;
-    let bytes = file.body(&[count, height, width], "images, height, width")?;
+    let sizes = file.image_sizes()?;
+    let bytes = file.body(&sizes, "images, height, width")?;
+    let [_, height, width] = sizes;
     // No truncation: the body was read, so each fits in memory.
     Pixels::new(bytes, [1, height as usize, width as usize])
 }
@@ -142,43 +140,49 @@ fn find(folder: &Path, part: &str, what: &'static str, kind: &str) -> Result<Pat
 fn pair(images: &Path, labels: &Path, classes: Option<usize>) -> Result<Images, DataError> {
     let pixels = idx_images(images)?;
     let bytes = idx_labels(labels)?;
+    let classes = matching(&bytes, labels, pixels.len(), images, classes)?;
+    let bytes = bytes.into_iter().map(usize::from);
+    Images::new(pixels, bytes.collect(), classes)
+}
+
+/// The number of classes that `labels`, of the file `path`, have, if there is one for each of `count`
+/// `images` and all are below `classes`, where that is said.
+pub(super) fn matching(
+    labels: &[u8],
+    path: &Path,
+    count: usize,
+    images: &Path,
+    classes: Option<usize>,
+) -> Result<usize, DataError> {
     let wrong = |offset, expected, found, help| DataError::Format {
-        path: labels.to_owned(),
+        path: path.to_owned(),
         offset,
         expected,
         found,
         help,
     };
-    if bytes.len() != pixels.len() {
-        let expected = format!(
-            "{} labels, one per image of {}",
-            pixels.len(),
-            images.display()
-        );
-        let found = format!("{} labels", bytes.len());
+    if labels.len() != count {
+        let expected = format!("{count} labels, one per image of {}", images.display());
+        let found = format!("{} labels", labels.len());
         let help = "the two files do not belong together";
         return Err(wrong(4, expected, found, help));
     }
-    let largest = bytes.iter().copied().max().unwrap_or(0);
+    let largest = labels.iter().copied().max().unwrap_or(0);
     let classes = classes.unwrap_or(usize::from(largest) + 1);
-    if let Some(bad) = bytes
+    if let Some(bad) = labels
         .iter()
         .position(|&label| usize::from(label) >= classes)
     {
         let expected = format!("a label below {classes}");
-        let found = format!("label {}", bytes[bad]);
+        let found = format!("label {}", labels[bad]);
         let help = "use `idx`, which takes as many classes as there are, or mend the file";
         return Err(wrong(8 + bad as u64, expected, found, help));
     }
-    Images::new(
-        pixels,
-        bytes.into_iter().map(usize::from).collect(),
-        classes,
-    )
+    Ok(classes)
 }
 
 /// A file that is being read, unpacked if need be.
-struct Idx<'a> {
+pub(super) struct Idx<'a> {
     path: &'a Path,
     content: Box<dyn Read>,
     gzipped: bool,
@@ -186,7 +190,7 @@ struct Idx<'a> {
 }
 
 impl<'a> Idx<'a> {
-    fn open(path: &'a Path) -> Result<Self, DataError> {
+    pub(super) fn open(path: &'a Path) -> Result<Self, DataError> {
         let start = || -> io::Result<_> {
             let mut file = File::open(path)?;
             let mut magic = Vec::new();
@@ -209,6 +213,30 @@ impl<'a> Idx<'a> {
             gzipped,
             offset: 0,
         })
+    }
+
+    /// Fails if it is gzipped: then no place of it can be read without all before it.
+    pub(super) fn expect_unpacked(&self) -> Result<(), DataError> {
+        if !self.gzipped {
+            return Ok(());
+        }
+        let help = "unpack it, as by `gunzip --keep`, or read it into memory with `idx`";
+        Err(self.wrong(0, "a file that is not packed", "gzip data", help))
+    }
+
+    /// Where it is read on.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The header of an image file: images, height, width.
+    pub(super) fn image_sizes(&mut self) -> Result<[u32; 3], DataError> {
+        self.magic(0x0803, "images of unsigned bytes")?;
+        Ok([
+            self.size("the number of images")?,
+            self.size("the height of an image")?,
+            self.size("the width of an image")?,
+        ])
     }
 
     /// The next `most` bytes, or all that are left. Memory grows with what is there, not with
@@ -278,8 +306,7 @@ impl<'a> Idx<'a> {
             .filter(|&total| total <= LIMIT);
         let claim = format!("{sizes:?} ({what})");
         let Some(total) = total else {
-            let help = "the header is damaged, or the file too large: split it, or implement \
-                        `Source` to read it in parts";
+            let help = "the header is damaged, or the file too large: `IdxFile` leaves it on disk";
             return Err(self.wrong(4, "1 GiB at most", claim, help));
         };
         let mut bytes = self.read(total)?;
@@ -300,7 +327,7 @@ impl<'a> Idx<'a> {
         Ok(bytes)
     }
 
-    fn wrong(
+    pub(super) fn wrong(
         &self,
         offset: u64,
         expected: impl Into<String>,

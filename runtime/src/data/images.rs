@@ -34,7 +34,7 @@ impl Images {
     /// not as many labels as images, [`DataError::Argument`] if `classes` is 0 or does not fit an
     /// `i32`.
     pub fn new(pixels: Pixels, labels: Vec<usize>, classes: usize) -> Result<Self, DataError> {
-        let labels = Labels::new(&labels, classes, pixels.len())?;
+        let labels = Labels::new(labels, classes, pixels.len())?;
         Ok(Self { pixels, labels })
     }
 

@@ -12,7 +12,7 @@ pub(super) struct Labels {
 impl Labels {
     /// One label for each of so many `examples`.
     pub(super) fn new(
-        labels: &[usize],
+        labels: impl IntoIterator<Item = usize>,
         classes: usize,
         examples: usize,
     ) -> Result<Self, DataError> {
@@ -21,7 +21,7 @@ impl Labels {
             let expected = format!("1 to {}", i32::MAX);
             return Err(DataError::argument("classes", expected, classes));
         }
-        let checked = labels.iter().enumerate().map(|(index, &label)| {
+        let checked = labels.into_iter().enumerate().map(|(index, label)| {
             i32::try_from(label)
                 .ok()
                 .filter(|_| label < classes)
@@ -36,6 +36,10 @@ impl Labels {
             rows: rows.expect_len("labels", examples)?,
             classes,
         })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
     }
 
     pub(super) fn classes(&self) -> usize {

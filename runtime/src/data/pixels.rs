@@ -1,5 +1,6 @@
 //! 8-bit images of one size, and the affine map that makes numbers of them.
 
+use super::levels::{self, Levels};
 use super::{DataError, TensorData, ascii, rows::Rows};
 
 /// Images without labels: one byte per pixel in memory, `f32` only in a batch.
@@ -21,9 +22,7 @@ use super::{DataError, TensorData, ascii, rows::Rows};
 pub struct Pixels {
     rows: Rows<u8>,
     shape: [usize; 3],
-    scale: f64,
-    mean: f64,
-    std: f64,
+    levels: Levels,
 }
 
 impl Pixels {
@@ -37,9 +36,7 @@ impl Pixels {
         Ok(Self {
             rows: Rows::new("pixels", bytes, &shape)?,
             shape,
-            scale: 1.0 / 255.0,
-            mean: 0.0,
-            std: 1.0,
+            levels: Levels::default(),
         })
     }
 
@@ -50,7 +47,7 @@ impl Pixels {
     ///
     /// [`DataError::Argument`] unless `scale` is positive and finite.
     pub fn scale(mut self, scale: f64) -> Result<Self, DataError> {
-        self.scale = positive("scale", scale)?;
+        self.levels = self.levels.scaled(scale)?;
         Ok(self)
     }
 
@@ -61,33 +58,16 @@ impl Pixels {
     ///
     /// [`DataError::Argument`] unless `mean` is finite and `std` positive and finite.
     pub fn normalized(mut self, mean: f64, std: f64) -> Result<Self, DataError> {
-        if !mean.is_finite() {
-            return Err(DataError::argument("mean", "a finite number", mean));
-        }
-        self.mean = mean;
-        self.std = positive("std", std)?;
+        self.levels = self.levels.normalized(mean, std)?;
         Ok(self)
     }
 
     /// Mean and standard deviation over every scaled pixel of every image, before
     /// [`normalized`](Self::normalized). (0, 0) if there are no images.
     pub fn moments(&self) -> (f64, f64) {
-        // A histogram first: exact in integers, and 256 terms of floating point instead of
-        // 47 million.
-        let mut counts = [0u64; 256];
-        for &pixel in self.rows.values() {
-            counts[usize::from(pixel)] += 1;
-        }
-        let total = self.rows.values().len().max(1) as f64;
-        let average = |f: &dyn Fn(f64) -> f64| {
-            let sum: f64 = (0u8..=255)
-                .zip(counts)
-                .map(|(pixel, count)| f(f64::from(pixel) * self.scale) * count as f64)
-                .sum();
-            sum / total
-        };
-        let mean = average(&|value| value);
-        (mean, average(&|value| (value - mean).powi(2)).sqrt())
+        let mut counts = [0; 256];
+        levels::count(&mut counts, self.rows.values());
+        self.levels.moments(&counts)
     }
 
     /// How many images there are.
@@ -120,10 +100,7 @@ impl Pixels {
     ///
     /// [`DataError::Index`] if an index is not below [`len`](Self::len).
     pub fn gather(&self, indices: &[usize]) -> Result<TensorData, DataError> {
-        // A pixel has 256 values: a table is computed in f64, so that 255/255 is 1 and not
-        // nearly 1, and costs nothing beside the batch.
-        let table: [f32; 256] =
-            std::array::from_fn(|p| ((p as f64 * self.scale - self.mean) / self.std) as f32);
+        let table = self.levels.table();
         self.rows.gather(indices, |pixel| table[usize::from(pixel)])
     }
 
@@ -135,14 +112,10 @@ impl Pixels {
     ///
     /// [`DataError::Index`] if there is no such image.
     pub fn ascii(&self, index: usize) -> Result<String, DataError> {
-        Ok(ascii::draw(self.get(index)?, self.shape, self.scale))
+        Ok(ascii::draw(
+            self.get(index)?,
+            self.shape,
+            self.levels.scale(),
+        ))
     }
-}
-
-fn positive(name: &'static str, value: f64) -> Result<f64, DataError> {
-    if value > 0.0 && value.is_finite() {
-        return Ok(value);
-    }
-    let expected = "a positive, finite number";
-    Err(DataError::argument(name, expected, value))
 }

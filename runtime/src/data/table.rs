@@ -43,7 +43,7 @@ impl Table {
         classes: usize,
     ) -> Result<Self, DataError> {
         let features = Rows::new("features", features, shape)?;
-        let targets = Targets::Classes(Labels::new(&labels, classes, features.len())?);
+        let targets = Targets::Classes(Labels::new(labels, classes, features.len())?);
         Ok(Self { features, targets })
     }
 
