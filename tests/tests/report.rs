@@ -69,6 +69,7 @@ impl Seen {
         for plot in self.list("plots") {
             assert!(plot["points"].as_u64() > Some(0), "{name}: {plot}");
             assert!(plot["colours"].as_u64() > Some(2), "{name}: {plot}");
+            assert!(plot["ink"] != 0, "{name}: {plot}");
         }
         for colours in self.list("images") {
             assert!(
@@ -104,7 +105,11 @@ fn seen(name: &str, page: &str) -> Result<[Seen; 2], Box<dyn Error>> {
         std::fs::write(format!("{kept}/{name}.html"), page)?;
     }
     let (dom, log) = browse(&folder);
-    assert!(!log.contains(":CONSOLE"), "{name}: {log}");
+    let said: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains(":CONSOLE"))
+        .collect();
+    assert!(said.is_empty(), "{name}: {said:#?}");
     let seen = between(&dom, "<pre id=\"seen\">", "</pre>");
     let seen = seen.lines().filter(|line| !line.is_empty()).map(decoded);
     let mut seen: Vec<Value> = seen.collect::<Result<_, _>>()?;
@@ -187,6 +192,9 @@ fn long(run: &Trained<Reader>, epochs: usize, steps: u64) -> (Vec<EpochRecord>, 
     let history = (1..=epochs).map(|epoch| {
         let mut record = run.history[0].clone();
         record.epoch = epoch;
+        for one in &mut record.measurements {
+            one.step += 100 * epoch as u64;
+        }
         record.loss = 2.0 / epoch as f64;
         let ratio = |layer| (1 + layer * epoch) as f64;
         let ratios =
@@ -229,6 +237,20 @@ fn a_training_is_shown_whole() {
             "settings",
         ] {
             assert!(seen.has(section), "no {section}");
+        }
+        for plot in seen.list("plots") {
+            let used = &plot["used"];
+            if used.is_null() {
+                continue;
+            }
+            assert_eq!([&used["zoomed"], &used["reset"]], [true, true], "{plot}");
+            assert!(used["logarithmic"] != false, "{plot}");
+            // The cursor's place is read out, and the curve's number there.
+            let read = used["read"].as_str().unwrap_or_default();
+            assert!(
+                read.bytes().filter(u8::is_ascii_digit).count() >= 2,
+                "{plot}"
+            );
         }
         // Loss, accuracy, loss by step, rate, norm, speed; two measurements; ratios twice; confusion.
         assert_eq!(seen.list("plots").len(), 11, "{:?}", seen.list("plots"));

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::atomic;
 use crate::data::{DataError, Source};
 use crate::model::{MismatchError, Model, Summary};
-use crate::train::{EpochRecord, StepRecord, TrainError, Trained};
+use crate::train::{EpochRecord, Run, StepRecord, TrainFailure, Trained};
 use predictions::Predictions;
 
 /// What a training came to, as one HTML file for people.
@@ -66,7 +66,7 @@ use predictions::Predictions;
 /// let run = Trainer::new(model, Plain::new(), Constant::new()).fit(digits()?);
 /// match &run {
 ///     Ok(run) => Report::new("Digits", run),
-///     Err(failure) => Report::new("Digits", &failure.trained).failed(&failure.error),
+///     Err(failure) => Report::failed("Digits", failure),
 /// }
 /// .write("report.html")?;
 /// # Ok::<(), kiln::Error>(())
@@ -92,7 +92,7 @@ struct Content<'a> {
     summary: Summary,
     /// The hyper-parameters as JSON.
     config: String,
-    device: String,
+    setup: &'a Run,
     predictions: Option<Predictions>,
     class_names: Vec<String>,
 }
@@ -100,7 +100,6 @@ struct Content<'a> {
 impl<'a, M: Model> Report<'a, M> {
     /// A report of `run`, headed `name`.
     pub fn new(name: impl Into<String>, run: &'a Trained<M>) -> Self {
-        let device = run.model.devices().into_iter().next();
         Report {
             model: &run.model,
             content: Content {
@@ -113,13 +112,18 @@ impl<'a, M: Model> Report<'a, M> {
                 failed: None,
                 summary: run.model.summary(),
                 config: burn::config::config_to_json(run.model.config()),
-                device: device
-                    .as_ref()
-                    .map_or_else(String::new, crate::device::name),
+                setup: &run.setup,
                 predictions: None,
                 class_names: Vec::new(),
             },
         }
+    }
+
+    /// A report of a training that failed, headed `name`: what it had come to, and why it ended.
+    pub fn failed(name: impl Into<String>, failure: &'a TrainFailure<M>) -> Self {
+        let mut report = Report::new(name, &*failure.trained);
+        report.content.failed = Some(failure.error.to_string());
+        report
     }
 
     /// Shows what the model makes of `source`: which classes it takes for which, and the examples that it
@@ -141,12 +145,6 @@ impl<'a, M: Model> Report<'a, M> {
     /// What the classes are called, from class 0 on. Without this they are numbers.
     pub fn class_names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.content.class_names = names.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Says that the training failed, and of what.
-    pub fn failed(mut self, error: &TrainError) -> Self {
-        self.content.failed = Some(error.to_string());
         self
     }
 

@@ -366,23 +366,46 @@ fn network(content: &Content) -> String {
 }
 
 fn settings(content: &Content) -> String {
+    let setup = content.setup;
+    let batch = match setup.micro_batches {
+        1 => grouped(setup.batch as u64),
+        pieces => format!("{}, in {pieces} micro-batches", grouped(setup.batch as u64)),
+    };
+    let validation = setup.validation.map_or_else(
+        || "none".to_owned(),
+        |examples| count(examples as u64, "example"),
+    );
+    let system = format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH);
     let rows = [
-        ("Model", content.summary.model.clone()),
-        ("Device", content.device.clone()),
-        ("Kiln", env!("CARGO_PKG_VERSION").to_owned()),
-        ("Burn", BURN.to_owned()),
+        ("Training set", count(setup.examples as u64, "example")),
+        ("Validation set", validation),
+        ("Epochs", grouped(setup.epochs as u64)),
+        ("Steps of an epoch", grouped(setup.steps_per_epoch as u64)),
+        ("Batch", batch),
+        ("Seed", setup.seed.to_string()),
+        ("Device", setup.device.clone()),
+        ("Processes", grouped(setup.processes as u64)),
         (
-            "System",
-            format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH),
+            "Versions",
+            format!("Kiln {}, Burn {BURN}", env!("CARGO_PKG_VERSION")),
         ),
+        ("System", system),
     ];
-    let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
     let rows =
         rows.map(|(name, value)| format!("<tr><th>{name}</th><td>{}</td></tr>\n", escaped(&value)));
+    let texts = [
+        ("Optimizer", &setup.optimizer),
+        ("Schedule", &setup.schedule),
+        ("Hyper-parameters of the network", &content.config),
+    ];
+    let texts = texts.map(|(name, text)| {
+        let text = escaped(text);
+        format!("<h3>{name}</h3>\n<pre>{text}</pre>\n")
+    });
     format!(
         "<div class=\"beside\">\n<div class=\"wide\"><table>\n{}</table></div>\n\
-         <div><h3>Hyper-parameters of the network</h3>\n<pre>{}</pre></div>\n</div>\n",
-        rows.collect::<String>(),
-        escaped(&content.config)
+         <div>\n{}</div>\n</div>\n",
+        rows.concat(),
+        texts.concat()
     )
 }

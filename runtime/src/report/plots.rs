@@ -282,3 +282,23 @@ fn confusion(content: &Content) -> Option<Heat> {
         columns: names,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_mean_is_that_of_the_numbers_so_far_and_no_more_than_its_width() {
+        let means: Vec<_> = running_mean(&[1.0, 3.0, 5.0, f64::NAN, 7.0], 2).collect();
+        assert_eq!(means[..3], [Some(1.0), Some(2.0), Some(4.0)]);
+        // What is not finite becomes a gap later.
+        assert!(means[3..].iter().flatten().all(|mean| mean.is_nan()));
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_a_gap() {
+        let values = [1.0, f64::NAN, f64::INFINITY, 1e300].map(Some);
+        let curve = Curve::new("loss", Colour::Training, values.into_iter());
+        assert_eq!(curve.values, [Some(1.0), None, None, None]);
+    }
+}

@@ -244,3 +244,24 @@ fn picture(image: &[f32], channels: usize, height: usize, width: usize) -> Pictu
         pixels,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_drawn_from_its_smallest_number_to_its_largest() {
+        let grey = picture(&[-1.0, 0.0, f32::NAN, 1.0], 1, 2, 2);
+        assert_eq!(
+            (grey.width, grey.height, grey.pixels.as_str()),
+            (2, 2, "008000ff")
+        );
+        // Red, green and blue of a pixel lie a plane apart.
+        let coloured = picture(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0], 3, 1, 2);
+        assert_eq!(coloured.pixels, "0066cc3399ff");
+        let flat = picture(&[3.0; 4], 1, 2, 2);
+        assert_eq!(flat.pixels, "00000000");
+        let large = picture(&[0.0; 200 * 300], 1, 200, 300);
+        assert_eq!((large.width, large.height), (75, 50));
+    }
+}

@@ -35,3 +35,17 @@ pub(super) fn count(number: u64, what: &str) -> String {
 pub(super) fn grouped(number: u64) -> String {
     crate::model::grouped(usize::try_from(number).unwrap_or(usize::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_counts_are_words() {
+        let durations = [0.04, 12.34, 192.0, 7500.0].map(duration);
+        assert_eq!(durations, ["0.0 s", "12.3 s", "3 min 12 s", "2 h 5 min"]);
+        let counts = [0, 1, 1200].map(|number| count(number, "epoch"));
+        assert_eq!(counts, ["0 epochs", "1 epoch", "1,200 epochs"]);
+        assert_eq!(percent(0.98765), "98.77 %");
+    }
+}

@@ -3,22 +3,40 @@
 use std::error::Error;
 use std::ops::ControlFlow;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{EpochRecord, StepRecord};
 
-/// What a training tells its hooks before it begins.
-#[derive(Clone, Debug)]
+/// How a training is set up: what it tells its hooks before it begins, and keeps in
+/// [`Trained`](super::Trained).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Run {
     /// The name of the model's declaration.
     pub model: String,
+    /// The optimizer in the language of [`optimizer!`](crate::optimizer), one statement a line.
+    pub optimizer: String,
+    /// The schedule in words.
+    pub schedule: String,
     /// How many epochs it is to have.
     pub epochs: usize,
-    /// The optimizer steps of each.
+    /// The optimizer steps of each; 0 where it failed before that was known.
     pub steps_per_epoch: usize,
     /// The global batch.
     pub batch: usize,
+    /// The pieces in which the batch goes through the model.
+    pub micro_batches: usize,
+    /// The seed of the examples' order and of every random number.
+    pub seed: u64,
+    /// How many examples are trained on.
+    pub examples: usize,
+    /// How many it is validated on; none where it is not.
+    pub validation: Option<usize>,
+    /// The backend that it runs on.
+    pub device: String,
+    /// How many processes train it together.
+    pub processes: usize,
     /// The steps that are behind it: not 0 where it is resumed.
     pub steps: u64,
 }

@@ -20,9 +20,10 @@ mod training;
 use std::sync::Arc;
 
 use crate::data::{Loader, Sampler, Source};
+use crate::device;
 use crate::exchange::{Alone, Exchange};
 use crate::flatness::{FlatnessError, Objective};
-use crate::model::{Model, ModelConfig};
+use crate::model::{self, Model, ModelConfig};
 use crate::optim::{Optimizer, OptimizerError};
 use crate::schedule::{Horizon, Rate, Schedule};
 
@@ -360,14 +361,35 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     pub fn fit(mut self, source: impl Source + 'static) -> Result<Trained<M>, TrainFailure<M>> {
         let source: Arc<dyn Source> = Arc::new(source);
         let exchange = self.settings.exchange;
+        let setup = self.setup(&source);
         let ended = match self.plan(&source) {
-            Ok(parts) => Training::new(self.model, self.settings, source, parts).run(),
-            Err(error) => Err(Log::default().failed(error, self.model)),
+            Ok(parts) => Training::new(self.model, self.settings, source, setup, parts).run(),
+            Err(error) => Err(Log::default().failed(error, self.model, setup)),
         };
         if let Err(failure) = &ended {
             exchange.fail(&failure.error.to_string());
         }
         ended
+    }
+
+    fn setup(&self, source: &dyn Source) -> Run {
+        let of = &self.settings;
+        let device = self.model.devices().into_iter().next().unwrap_or_default();
+        Run {
+            model: model::name::<M>().to_owned(),
+            optimizer: self.optimizer.recipe().to_string(),
+            schedule: self.schedule.plan().to_string(),
+            epochs: of.epochs,
+            steps_per_epoch: 0,
+            batch: of.batch,
+            micro_batches: of.micro_batches,
+            seed: of.seed,
+            examples: source.len(),
+            validation: of.validation.map(|source| source.len()),
+            device: device::name(&device),
+            processes: of.exchange.ranks(),
+            steps: 0,
+        }
     }
 
     /// Everything that can be wrong before the first step.

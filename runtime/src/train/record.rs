@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evaluation, Measurement};
+use super::{Evaluation, Measurement, Run};
 
 /// A trained model and how it came to be.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Trained<M> {
     pub model: M,
     /// The weights where the optimizer stood, if `model` is an average of them.
     pub last: Option<M>,
+    /// How the training was set up.
+    pub setup: Run,
     /// One record per epoch.
     pub history: Vec<EpochRecord>,
     /// One record per [so many](super::Trainer::log_every) steps.

@@ -41,7 +41,7 @@ pub(super) struct Training<'a, M: Model> {
     source: Arc<dyn Source>,
     device: Device,
     loader: Loader,
-    steps_per_epoch: usize,
+    setup: Run,
     rate: Rate,
     stepper: Stepper,
     /// The model after the last step; none while the optimizer may change it in place.
@@ -91,7 +91,7 @@ struct Since {
 }
 
 impl Log {
-    fn trained<M>(self, model: M, last: Option<M>) -> Trained<M> {
+    fn trained<M>(self, model: M, last: Option<M>, setup: Run) -> Trained<M> {
         let Log {
             history,
             log,
@@ -102,6 +102,7 @@ impl Log {
         Trained {
             model,
             last,
+            setup,
             history,
             log,
             steps,
@@ -111,10 +112,15 @@ impl Log {
     }
 
     /// The failure of a training that has come so far.
-    pub(super) fn failed<M>(self, error: impl Into<TrainError>, model: M) -> TrainFailure<M> {
+    pub(super) fn failed<M>(
+        self,
+        error: impl Into<TrainError>,
+        model: M,
+        setup: Run,
+    ) -> TrainFailure<M> {
         TrainFailure {
             error: error.into(),
-            trained: Box::new(self.trained(model, None)),
+            trained: Box::new(self.trained(model, None, setup)),
         }
     }
 }
@@ -124,6 +130,7 @@ impl<'a, M: Model> Training<'a, M> {
         model: M,
         settings: Settings<'a, M>,
         source: Arc<dyn Source>,
+        setup: Run,
         parts: Parts,
     ) -> Self {
         let Parts {
@@ -142,7 +149,10 @@ impl<'a, M: Model> Training<'a, M> {
             source,
             device: device.autodiff(),
             loader,
-            steps_per_epoch,
+            setup: Run {
+                steps_per_epoch,
+                ..setup
+            },
             rate,
             stepper,
             latest: None,
@@ -164,15 +174,16 @@ impl<'a, M: Model> Training<'a, M> {
                 let average = self.average.and_then(|(_, average)| average);
                 let model = model.valid();
                 Ok(match average {
-                    Some(average) => self.log.trained(average, Some(model)),
-                    None => self.log.trained(model, None),
+                    Some(average) => self.log.trained(average, Some(model), self.setup),
+                    None => self.log.trained(model, None, self.setup),
                 })
             }
             Err(error) => {
                 let latest = self
                     .latest
                     .filter(|model| non_finite_parameter(model).is_none());
-                Err(self.log.failed(error, latest.unwrap_or(self.sound)))
+                let model = latest.unwrap_or(self.sound);
+                Err(self.log.failed(error, model, self.setup))
             }
         }
     }
@@ -182,15 +193,9 @@ impl<'a, M: Model> Training<'a, M> {
         self.open()?;
         let mut model = self.sound.clone().train();
         self.latest = Some(model.valid());
-        let run = Run {
-            model: model::name::<M>().to_owned(),
-            epochs: self.settings.epochs,
-            steps_per_epoch: self.steps_per_epoch,
-            batch: self.settings.batch,
-            steps: self.log.steps,
-        };
+        self.setup.steps = self.log.steps;
         for hook in &mut self.settings.hooks {
-            hook.begin(&run).map_err(TrainError::Hook)?;
+            hook.begin(&self.setup).map_err(TrainError::Hook)?;
         }
         while self.log.history.len() < self.settings.epochs && self.log.stopped.is_none() {
             model = self.epoch(model)?;
@@ -227,7 +232,7 @@ impl<'a, M: Model> Training<'a, M> {
         let first = self.epoch.steps * self.settings.micro_batches;
         let mut batches = self.loader.epoch(epoch - 1, first)?;
         self.progress.epoch(epoch, self.epoch.steps);
-        while self.epoch.steps < self.steps_per_epoch {
+        while self.epoch.steps < self.setup.steps_per_epoch {
             model = self.step(model, &mut batches)?;
             if self.log.stopped.is_some() {
                 return Ok(model);
@@ -257,7 +262,7 @@ impl<'a, M: Model> Training<'a, M> {
         let number = self.log.steps + 1;
         let _span = tracing::debug_span!("step", step = number).entered();
         let begun = Instant::now();
-        let last = self.epoch.steps + 1 == self.steps_per_epoch;
+        let last = self.epoch.steps + 1 == self.setup.steps_per_epoch;
         let logged = number.is_multiple_of(self.settings.log_every);
         let stop = self.signal().is_some();
         // At the end of an epoch a checkpoint waits for what is measured there.

@@ -22,6 +22,13 @@
   const colours = ["training", "validation", "other"];
   const dashes = [[], [6, 3], [2, 3]];
 
+  /** The range of an axis of shares: nothing is beyond all. */
+  const share = (_, low, high) => {
+    if (low === null) return [0, 1];
+    const [from, to] = uPlot.rangeNum(low, high, 0.1, true);
+    return [Math.max(from, 0), Math.min(to, 1 + 0.02 * (1 - Math.max(from, 0)))];
+  };
+
   /** What is to be drawn once more when the light changes. */
   const redraw = [];
 
@@ -55,7 +62,7 @@
       cursor: { drag: { x: true, y: false }, sync: { key: plot.over }, points: { size: 7 } },
       scales: {
         x: { time: false, ...(single && { range: () => [plot.at[0] - 1, plot.at[0] + 1] }) },
-        y: { distr: log ? 3 : 1 },
+        y: { distr: log ? 3 : 1, ...(plot.percent && { range: share }) },
       },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? tick.toLocaleString("en") : "")) },
@@ -117,7 +124,7 @@
       const font = "12px system-ui, sans-serif";
       context.font = font;
       const widest = heat.rows.reduce((most, name) => Math.max(most, context.measureText(name).width), 0);
-      const left = Math.ceil(Math.min(widest + 10, 0.38 * width));
+      const left = Math.ceil(Math.min(1.1 * widest + 10, 0.38 * width));
       const top = confusion ? 0 : 4;
       const cell = (width - left) / columns;
       const tall = confusion ? Math.min(cell, 44) : 17;
@@ -138,12 +145,15 @@
         while (length && context.measureText(cut(length)).width > room) length--;
         return cut(length);
       };
-      const gap = wide > 6 && tall > 6 ? 1 : 0;
+      const gap = wide > 9 && tall > 9 ? 1 : 0;
       heat.values.forEach((row, r) => {
         row.forEach((value, c) => {
           const part = value === null || (!confusion && value <= 0) ? null : strong > pale ? Math.min(Math.max((scaled(value, r) - pale) / (strong - pale), 0), 1) : 0.5;
           context.fillStyle = part === null ? style("missing") : `rgb(${from.map((one, i) => Math.round(one + (to[i] - one) * (confusion ? part : 0.08 + 0.92 * part))).join(" ")})`;
-          context.fillRect(left + c * wide, top + r * tall, Math.max(wide - gap, 0.5), Math.max(tall - gap, 0.5));
+          // Whole pixels: cells that are not all alike wide would show a pattern of their own.
+          const [x, y] = [Math.round(left + c * wide), Math.round(top + r * tall)];
+          const [right, below] = [Math.round(left + (c + 1) * wide), Math.round(top + (r + 1) * tall)];
+          context.fillRect(x, y, Math.max(right - x - gap, 1), Math.max(below - y - gap, 1));
           const text = String(value);
           if (confusion && value > 0 && tall >= 16 && context.measureText(text).width < wide - 4) {
             context.fillStyle = part > 0.55 ? style("card") : style("text");
