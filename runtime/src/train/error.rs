@@ -153,6 +153,22 @@ pub enum TrainError {
         /// What to go on from.
         checkpoint: PathBuf,
     },
+    /// A metric of Burn's without a data set to measure it on.
+    #[error(
+        "`{metric}` is measured on a validation set, and there is none: add `.validate(&source)`"
+    )]
+    NoValidation {
+        /// The metric.
+        metric: String,
+    },
+    /// A metric of Burn's that could not be computed.
+    #[error("the metric `{name}` could not be computed: {reason}")]
+    Metric {
+        /// The metric.
+        name: String,
+        /// Burn's reason.
+        reason: String,
+    },
     /// A [hook](super::Hook) that failed.
     #[error("a hook of the training failed: {0}")]
     Hook(#[source] HookError),

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use crate::data::{Source, Target, checked};
+use crate::data::{DataError, Examples, Source, Target, checked};
 use crate::exchange::{Alone, Exchange};
 use crate::model::{Batch, Model, ModelConfig};
 
@@ -39,29 +39,17 @@ pub(super) fn evaluate_among<M: Model>(
     batch: usize,
     exchange: &dyn Exchange,
 ) -> Result<Evaluation, TrainError> {
-    model.config().check(&source)?;
-    for (name, value) in [("batch", batch), ("examples", source.len())] {
-        if value == 0 {
-            return Err(TrainError::Argument {
-                name,
-                found: value,
-                expected: "at least 1",
-            });
-        }
-    }
     let model = model.valid();
     let device = home(&model);
     // Read together at the end: on a GPU every reading waits for the device.
     let (mut weights, mut losses, mut right) = (Vec::new(), Vec::new(), Vec::new());
-    let firsts = (0..source.len()).step_by(batch);
-    for first in firsts.skip(exchange.rank()).step_by(exchange.ranks()) {
-        let indices: Vec<usize> = (first..source.len().min(first + batch)).collect();
-        let examples = checked(source, &indices)?;
+    for examples in batches(&model, source, batch, exchange)? {
+        let (examples, count) = examples?;
         let Batch { input, target } = Batch::<M>::upload(examples, &device)?;
         let output = model.forward(input);
         right.extend(model.correct(output.clone(), target.clone()));
         losses.push(model.loss(output, target));
-        weights.push(indices.len() as f64);
+        weights.push(count as f64);
     }
     // The loss, what is right, and whether anything can be.
     let mut sums = [0.0; 3];
@@ -84,6 +72,32 @@ pub(super) fn evaluate_among<M: Model>(
     })
 }
 
+/// This process's part of `source`, in order and `batch` at a time, and how many examples there are in
+/// each batch.
+pub(super) fn batches<'a, M: Model>(
+    model: &M,
+    source: &'a dyn Source,
+    batch: usize,
+    exchange: &dyn Exchange,
+) -> Result<impl Iterator<Item = Result<(Examples, usize), DataError>> + 'a, TrainError> {
+    model.config().check(&source)?;
+    for (name, value) in [("batch", batch), ("examples", source.len())] {
+        if value == 0 {
+            return Err(TrainError::Argument {
+                name,
+                found: value,
+                expected: "at least 1",
+            });
+        }
+    }
+    let firsts = (0..source.len()).step_by(batch);
+    let firsts = firsts.skip(exchange.rank()).step_by(exchange.ranks());
+    Ok(firsts.map(move |first| {
+        let indices: Vec<usize> = (first..source.len().min(first + batch)).collect();
+        Ok((checked(source, &indices)?, indices.len()))
+    }))
+}
+
 /// Whether the loss of `model` knows right and wrong, by the first example of `source`.
 pub(super) fn knows_right<M: Model>(model: &M, source: &dyn Source) -> Result<bool, TrainError> {
     if source.is_empty() {
@@ -95,7 +109,7 @@ pub(super) fn knows_right<M: Model>(model: &M, source: &dyn Source) -> Result<bo
 }
 
 /// The device of `model`, without differentiation.
-fn home<M: Model>(model: &M) -> Device {
+pub(super) fn home<M: Model>(model: &M) -> Device {
     let device = model.devices().into_iter().next();
     device.unwrap_or_default().inner()
 }

@@ -2,9 +2,11 @@
 //! time.
 
 mod batch_norm;
+mod burn_metric;
 mod checkpoint;
 mod error;
 mod evaluate;
+mod events;
 mod hook;
 mod interrupt;
 mod measure;
@@ -19,19 +21,26 @@ mod training;
 
 use std::sync::Arc;
 
+use burn::train::InferenceStep;
+use burn::train::metric::{Adaptor, Metric, Numeric};
+
 use crate::data::{Loader, Sampler, Source};
 use crate::device;
 use crate::exchange::{Alone, Exchange};
 use crate::flatness::{FlatnessError, Objective};
-use crate::model::{self, Model, ModelConfig};
+use crate::model::{self, Batch, Model, ModelConfig};
 use crate::optim::{Optimizer, OptimizerError};
 use crate::schedule::{Horizon, Rate, Schedule};
 
 pub use batch_norm::update_batch_norm;
+pub use burn_metric::evaluate_metric;
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Difference, Skipped};
 use checkpoint::{Setting, settings};
 pub use error::{TrainError, TrainFailure};
 pub use evaluate::{Evaluation, evaluate};
+#[cfg(feature = "tui")]
+pub use events::Dashboard;
+pub use events::{EarlyStopping, JsonLines, TensorBoard};
 pub use hook::{Flow, Hook, HookError, Run};
 use measure::Figure;
 pub use measure::{Every, Measurement};
@@ -118,6 +127,7 @@ struct Settings<'a, M> {
     workers: usize,
     validation: Option<&'a dyn Source>,
     metrics: Vec<(String, Measure<'a, M>)>,
+    burn_metrics: Vec<(String, BurnMeasure<'a, M>)>,
     figures: Vec<Figure<'a>>,
     hooks: Vec<Box<dyn Hook<M> + 'a>>,
     log_every: u64,
@@ -142,6 +152,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
                 workers: 1,
                 validation: None,
                 metrics: Vec::new(),
+                burn_metrics: Vec::new(),
                 figures: Vec::new(),
                 hooks: Vec::new(),
                 log_every: 50,
@@ -199,6 +210,49 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     /// then. [`EpochRecord::metrics`] holds it, and a `plateau(on: "name", ..)` watches it.
     pub fn metric(mut self, name: impl Into<String>, measure: impl Fn(&M) -> f64 + 'a) -> Self {
         self.settings.metrics.push((name.into(), Box::new(measure)));
+        self
+    }
+
+    /// Measures a metric of Burn's on the [validation set](Self::validate) after every epoch: see
+    /// [`evaluate_metric`]. [`EpochRecord::metrics`] holds it under Burn's name for it, in Burn's unit.
+    ///
+    /// ```
+    /// use kiln::burn::train::metric::TopKAccuracyMetric;
+    /// use kiln::data::digits;
+    /// use kiln::prelude::*;
+    ///
+    /// # model! {
+    /// #     struct Net;
+    /// #     input image: [1, 8, 8];
+    /// #     let scores = image -> flatten -> linear(10);
+    /// #     output scores;
+    /// #     loss cross_entropy;
+    /// # }
+    /// # optimizer! { struct Plain; update sgd(); }
+    /// # schedule! { struct Constant; peak 0.5; constant; }
+    /// # let model = NetConfig::new().init(&default_device()?)?;
+    /// let (train, test) = digits()?.split(0.8, 1)?;
+    /// let run = Trainer::new(model, Plain::new(), Constant::new())
+    ///     .validate(&test)
+    ///     .burn_metric(TopKAccuracyMetric::new(2))
+    ///     .quiet()
+    ///     .fit(train)?;
+    /// let (name, percent) = run.history[0].metrics.first_key_value().unwrap();
+    /// assert_eq!(name, "Top-K Accuracy @ TopK(2)");
+    /// assert!(*percent > 80.0);
+    /// # Ok::<(), kiln::Error>(())
+    /// ```
+    pub fn burn_metric<Me>(mut self, metric: Me) -> Self
+    where
+        M: InferenceStep<Input = Batch<M>>,
+        Me: Metric + Numeric + 'a,
+        <M as InferenceStep>::Output: Adaptor<Me::Input>,
+    {
+        let name = metric.name().to_string();
+        let measure = move |model: &M, source: &dyn Source| {
+            evaluate_metric(model, source, training::EVALUATION_BATCH, &metric)
+        };
+        self.settings.burn_metrics.push((name, Box::new(measure)));
         self
     }
 
@@ -433,6 +487,11 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         if let Some(validation) = settings.validation {
             config.check(&validation)?;
         }
+        if let (Some((metric, _)), None) = (settings.burn_metrics.first(), settings.validation) {
+            return Err(TrainError::NoValidation {
+                metric: metric.clone(),
+            });
+        }
         for figure in &settings.figures {
             figure.check(&self.model)?;
         }
@@ -524,6 +583,9 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
 
 /// A metric of the user's.
 type Measure<'a, M> = Box<dyn Fn(&M) -> f64 + 'a>;
+
+/// A metric of Burn's, on a data set.
+type BurnMeasure<'a, M> = Box<dyn Fn(&M, &dyn Source) -> Result<f64, TrainError> + 'a>;
 
 /// What a training works with.
 struct Parts {

@@ -29,7 +29,7 @@ use crate::optim::{Average, UpdaterRecord, global_norm, trust_ratios};
 use crate::schedule::{LrScheduler, LrSchedulerRecord, Rate};
 
 /// How many examples are measured at a time.
-const EVALUATION_BATCH: usize = 256;
+pub(super) const EVALUATION_BATCH: usize = 256;
 
 /// The epochs whose trust ratios are kept, at most: a training of thousands has thousands of numbers
 /// in each.
@@ -437,16 +437,24 @@ impl<'a, M: Model> Training<'a, M> {
         } = std::mem::take(&mut self.epoch);
         self.log.seconds += seconds;
         let metrics = self.settings.metrics.iter();
-        let metrics = metrics.map(|(name, measure)| (name.clone(), measure(returned)));
+        let mut metrics: BTreeMap<_, _> = metrics
+            .map(|(name, measure)| (name.clone(), measure(returned)))
+            .collect();
+        if let Some(source) = self.settings.validation {
+            for (name, measure) in &self.settings.burn_metrics {
+                metrics.insert(name.clone(), measure(returned, source)?);
+            }
+        }
         let figures = measurements.iter();
-        let figures = figures.flat_map(|one| Some((one.name.clone(), *one.result.as_ref().ok()?)));
+        metrics
+            .extend(figures.flat_map(|one| Some((one.name.clone(), *one.result.as_ref().ok()?))));
         let mut record = EpochRecord {
             epoch,
             steps: self.log.steps,
             loss: losses.mean(),
             rate: self.rate.at(self.log.steps - 1),
             validation,
-            metrics: metrics.chain(figures).collect(),
+            metrics,
             measurements,
             trust_ratios,
             seconds,
