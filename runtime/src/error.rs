@@ -2,6 +2,7 @@
 
 use crate::data::DataError;
 use crate::device::DeviceError;
+use crate::diagnose::DiagnoseError;
 use crate::exchange::ExchangeError;
 use crate::flatness::FlatnessError;
 use crate::model::{GraphError, InitError, MismatchError, StoreError};
@@ -41,6 +42,9 @@ pub enum Error {
     /// A loss surface that could not be measured.
     #[error(transparent)]
     Flatness(#[from] FlatnessError),
+    /// A diagnosis that could not be made.
+    #[error(transparent)]
+    Diagnose(#[from] DiagnoseError),
     /// A file of the program's own, such as a picture that it writes.
     #[error(transparent)]
     Io(#[from] std::io::Error),

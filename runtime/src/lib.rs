@@ -9,6 +9,7 @@ extern crate self as kiln;
 mod atomic;
 pub mod data;
 pub mod device;
+pub mod diagnose;
 mod error;
 pub mod exchange;
 pub mod flatness;
