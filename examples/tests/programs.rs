@@ -302,3 +302,30 @@ fn bench_tells_why_a_contender_died_and_measures_the_rest() {
     let result: Value = serde_json::from_str(&result).unwrap();
     assert!(result["mlp_infer_vs_burn"].is_number(), "{result}");
 }
+
+#[test]
+fn lr_range_suggests_rates_and_writes_its_curve() {
+    let folder = folder("range");
+    let steps = if is_slow() { "20" } else { "100" };
+    let files = [
+        "--svg",
+        "range.svg",
+        "--csv",
+        "range.csv",
+        "--json",
+        "range.json",
+    ];
+    let arguments = [&["--steps", steps][..], &files].concat();
+    let output = run(env!("CARGO_BIN_EXE_lr_range"), &folder, &arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("the loss falls most steeply at"));
+    let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
+    assert!(read("range.svg").starts_with("<svg") && read("range.csv").starts_with("rate,loss,"));
+    let result: Value = serde_json::from_str(&read("range.json")).unwrap();
+    assert!(result["steepest"].is_number(), "{result}");
+
+    let output = run(env!("CARGO_BIN_EXE_lr_range"), &folder, &["--from", "0"]);
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(error, "error: `from` is positive and finite, found 0\n");
+}
