@@ -53,9 +53,16 @@ fn idx(file: &Path, count: u32) {
 #[test]
 fn digits_learns_to_read_saves_and_reports() {
     let folder = folder("learns");
-    let arguments = ["--json", "result.json", "--model", "model.bpk"];
+    let files = [
+        "--json",
+        "result.json",
+        "--model",
+        "model.bpk",
+        "--report",
+        "report.html",
+    ];
     let short = ["--epochs", "1"];
-    let arguments = [&arguments[..], if is_slow() { &short } else { &[] }].concat();
+    let arguments = [&files[..], if is_slow() { &short } else { &[] }].concat();
     let output = digits(&folder, &arguments);
     assert!(output.status.success(), "{}", text(&output.stderr));
 
@@ -100,6 +107,9 @@ fn digits_learns_to_read_saves_and_reports() {
         let accuracy = result["test_accuracy"].as_f64().unwrap();
         assert!(accuracy >= 0.98, "{accuracy}");
     }
+
+    let report = std::fs::read_to_string(folder.join("report.html")).unwrap();
+    assert!(report.contains("DigitNet on UCI's digits") && report.contains("359 right"));
 
     idx(&folder.join("images"), 3);
     let output = predict(
@@ -162,6 +172,7 @@ fn a_wrong_flag_is_refused_and_help_names_every_one() {
         "--seed",
         "--model",
         "--json",
+        "--report",
         "KILN_DEVICE",
     ] {
         assert!(help.contains(flag), "no {flag} in\n{help}");

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::process::Command;
 
-use kiln::data::{Table, digits};
+use kiln::data::{DataError, Examples, Table, Target, TensorData, digits};
 use kiln::flatness;
 use kiln::prelude::*;
 use kiln::report::{Report, ReportError};
@@ -29,7 +29,16 @@ model! {
     loss mse;
 }
 
+model! {
+    struct Tagger;
+    input x: [2, 2];
+    let tags = x -> linear(2);
+    output tags;
+    loss cross_entropy;
+}
+
 optimizer! { struct Plain; update sgd(); }
+schedule! { struct Wild; peak 1e30; constant; }
 schedule! { struct Constant; peak 0.5; constant; }
 
 /// Ends a script, a style, a table and an attribute, where it is not escaped.
@@ -226,9 +235,12 @@ fn a_training_is_shown_whole() {
         .class_names((0..10).map(|class| format!("{class}{HOSTILE}")))
         .to_html()
         .unwrap();
+    let accuracy = evaluate(&run.model, &test, 64).unwrap().accuracy.unwrap();
+    let right = format!("of 359 right: {:.2} %", 100.0 * accuracy);
     for seen in seen("whole", &page).unwrap() {
         assert_eq!(seen.0["title"], HOSTILE);
         for section in [
+            "diagnosis",
             "training",
             "flatness-and-metrics",
             "trust-ratios",
@@ -255,6 +267,7 @@ fn a_training_is_shown_whole() {
         // Loss, accuracy, loss by step, rate, norm, speed; two measurements; ratios twice; confusion.
         assert_eq!(seen.list("plots").len(), 11, "{:?}", seen.list("plots"));
         assert!(seen.list("images").len() >= 8);
+        assert!(seen.text().contains(&right), "{right}: {}", seen.text());
         assert!(seen.text().contains(HOSTILE), "{}", seen.text());
     }
 }
@@ -377,4 +390,68 @@ fn a_file_is_replaced_once_the_new_one_is_whole() {
         ),
         "{error}"
     );
+}
+
+/// Two places of two numbers each, of which the larger is the class.
+struct Pairs;
+
+impl Source for Pairs {
+    fn len(&self) -> usize {
+        10
+    }
+    fn inputs(&self) -> Vec<Vec<usize>> {
+        vec![vec![2, 2]]
+    }
+    fn targets(&self) -> Vec<Target> {
+        vec![Target::Classes(2, vec![2])]
+    }
+    fn gather(&self, indices: &[usize]) -> Result<Examples, DataError> {
+        let inputs = [0.0f32, 1.0, 1.0, 0.0].repeat(indices.len());
+        Ok(Examples {
+            inputs: vec![TensorData::new(inputs, [indices.len(), 2, 2])],
+            targets: vec![TensorData::new(
+                [1, 0].repeat(indices.len()),
+                [indices.len(), 2],
+            )],
+        })
+    }
+}
+
+#[test]
+fn classes_at_several_places_are_counted_one_by_one() {
+    let model = TaggerConfig::new().init(&device()).unwrap();
+    let run = Trainer::new(model, Plain::new(), Constant::new())
+        .batch(5)
+        .epochs(20)
+        .quiet();
+    let run = run.fit(Pairs).unwrap();
+    let page = Report::new("Places", &run)
+        .examples(&Pairs)
+        .unwrap()
+        .to_html()
+        .unwrap();
+    assert!(
+        page.contains("20 of 20 in 10 examples right: 100.00 %"),
+        "{page}"
+    );
+    assert!(page.contains("Nothing was taken for anything else"));
+}
+
+#[test]
+fn a_training_that_failed_says_of_what() {
+    let model = ReaderConfig::new().init(&device()).unwrap();
+    let run = Trainer::new(model, Plain::new(), Wild::new())
+        .quiet()
+        .fit(digits().unwrap());
+    let failure = run.unwrap_err();
+    let page = Report::failed("Digits", &failure).to_html().unwrap();
+    for seen in seen("failed", &page).unwrap() {
+        let said = format!("Failed after 0 epochs: {failure}");
+        assert!(seen.text().contains(&said), "{said}: {}", seen.text());
+        assert!(
+            seen.text().to_lowercase().contains("divergence"),
+            "{}",
+            seen.text()
+        );
+    }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::atomic;
 use crate::data::{DataError, Source};
+use crate::diagnose::{Diagnosis, diagnose};
 use crate::model::{MismatchError, Model, Summary};
 use crate::train::{EpochRecord, Run, StepRecord, TrainFailure, Trained};
 use predictions::Predictions;
@@ -93,6 +94,7 @@ struct Content<'a> {
     /// The hyper-parameters as JSON.
     config: String,
     setup: &'a Run,
+    diagnosis: Diagnosis,
     predictions: Option<Predictions>,
     class_names: Vec<String>,
 }
@@ -113,6 +115,7 @@ impl<'a, M: Model> Report<'a, M> {
                 summary: run.model.summary(),
                 config: burn::config::config_to_json(run.model.config()),
                 setup: &run.setup,
+                diagnosis: diagnose(run),
                 predictions: None,
                 class_names: Vec::new(),
             },
@@ -122,6 +125,7 @@ impl<'a, M: Model> Report<'a, M> {
     /// A report of a training that failed, headed `name`: what it had come to, and why it ended.
     pub fn failed(name: impl Into<String>, failure: &'a TrainFailure<M>) -> Self {
         let mut report = Report::new(name, &*failure.trained);
+        report.content.diagnosis = diagnose(failure);
         report.content.failed = Some(failure.error.to_string());
         report
     }
@@ -140,6 +144,13 @@ impl<'a, M: Model> Report<'a, M> {
     pub fn examples(mut self, source: &dyn Source) -> Result<Self, ReportError> {
         self.content.predictions = Some(Predictions::of(self.model, source)?);
         Ok(self)
+    }
+
+    /// Shows this in place of what [`diagnose`] says of the records alone, such as a diagnosis that has
+    /// looked at the [units](crate::diagnose::dead_units) of the network as well.
+    pub fn diagnosis(mut self, diagnosis: Diagnosis) -> Self {
+        self.content.diagnosis = diagnosis;
+        self
     }
 
     /// What the classes are called, from class 0 on. Without this they are numbers.

@@ -7,6 +7,7 @@ use super::Content;
 use super::plots::{Group, HeatKind, MOST_CLASSES, Plots};
 use super::predictions::{Picture, Predictions, Sample};
 use super::text::{class, count, duration, grouped, percent};
+use crate::diagnose::Diagnosis;
 use crate::svg::{escaped, short};
 
 const STYLE: &str = include_str!("page/page.css");
@@ -21,6 +22,7 @@ const BURN: &str = "0.22";
 pub(super) fn html(content: &Content) -> String {
     let plots = Plots::of(content);
     let sections = [
+        ("Diagnosis", diagnosis(&content.diagnosis)),
         ("Training", training(content, &plots)),
         ("Flatness and metrics", measured(content, &plots)),
         ("Trust ratios", trust_ratios(&plots)),
@@ -156,6 +158,35 @@ fn figures(content: &Content) -> String {
         below.unwrap_or_default(),
     );
     format!("<dl class=\"figures\">\n{}</dl>\n", figures.concat())
+}
+
+fn diagnosis(diagnosis: &Diagnosis) -> String {
+    let findings = diagnosis.findings.iter().map(|finding| {
+        let evidence = finding.evidence.iter();
+        let evidence = evidence.map(|one| format!("<li>{}</li>\n", escaped(&one.to_string())));
+        format!(
+            "<article class=\"finding\"><h3>{} <small>{}</small></h3>\n<ul>\n{}</ul>\n\
+             <p><b>Try first:</b> {}</p></article>\n",
+            escaped(&finding.symptom.to_string()),
+            escaped(&finding.confidence.to_string()),
+            evidence.collect::<String>(),
+            escaped(&finding.remedy),
+        )
+    });
+    let findings = match findings.collect::<String>() {
+        findings if findings.is_empty() => "<p>No symptom was found.</p>\n".to_owned(),
+        findings => format!("<div class=\"grid\">\n{findings}</div>\n"),
+    };
+    let unjudged = diagnosis.unjudged.iter().map(|one| {
+        let (symptom, reason) = (one.symptom.to_string(), escaped(&one.reason));
+        format!("<li>{}: {reason}</li>\n", escaped(&symptom))
+    });
+    match unjudged.collect::<String>() {
+        unjudged if unjudged.is_empty() => findings,
+        unjudged => format!(
+            "{findings}<details><summary>What could not be judged</summary>\n<ul>\n{unjudged}</ul></details>\n"
+        ),
+    }
 }
 
 fn training(content: &Content, plots: &Plots) -> String {
