@@ -241,7 +241,6 @@ fn four_processes_train_as_one() {
     as_one(&["epochs=20"], 1e-5);
     as_one(&["epochs=20", "double"], 1e-13);
     if let Ok(folder) = std::env::var("KILN_MNIST") {
-        // 234 steps.
         as_one(&[&format!("mnist={folder}")[..], "epochs=1"], 1e-5);
     }
 }
@@ -351,6 +350,15 @@ fn a_rank_that_is_told_something_else_is_refused() {
     assert!(uneven.error(0).contains("make the batch a multiple of 3"));
     let newton = train(2, &["optimizer=newton_cg"]);
     assert!(newton.error(1).contains("trains in one process alone"));
+}
+
+#[test]
+fn weights_that_part_are_noticed() {
+    let ended = fall_ill("sum");
+    for rank in 0..4 {
+        let error = ended.error(rank);
+        assert!(error.starts_with("process 2 has other weights than process 0 after epoch 1"));
+    }
 }
 
 /// A signal to rank 2 alone; and then on to the end.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::io::Write;
 use std::marker::PhantomData;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -38,6 +39,10 @@ use super::{Exchange, ExchangeError};
 /// leaves by [`std::process::exit`], is noticed by `mpirun`, which ends the rest. A rank that is
 /// still there and does not come is waited for, for half an hour unless
 /// [`patience`](Self::patience) says otherwise.
+///
+/// Open MPI's `mpirun` passes Ctrl-C on as SIGTERM, which lets a training write a
+/// [checkpoint](crate::train::Checkpoints), and kills a second later: `--mca
+/// odls_base_sigkill_timeout 30` gives a large one the time.
 ///
 /// **Speed.** Numbers are summed in pieces of 1 MiB, one after the other.
 pub struct Mpi {
@@ -135,10 +140,13 @@ impl Mpi {
                     thread::sleep(NAP);
                 } else {
                     let (rank, seconds) = (self.rank(), self.patience.as_secs_f64());
-                    eprintln!(
+                    let message = format!(
                         "rank {rank} has waited {seconds} s for the others; all of them end now \
-                         (`Mpi::patience` allows more)"
+                         (`Mpi::patience` allows more)\n"
                     );
+                    // At once, as the others may say the same; and there is nobody left to tell of
+                    // an error.
+                    let _ = std::io::stderr().write_all(message.as_bytes());
                     self.world.abort(1);
                 }
             }

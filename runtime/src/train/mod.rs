@@ -55,7 +55,7 @@ use training::{Log, Training};
 ///
 /// A step is, as far as the [optimizer](crate::optimizer) declares it:
 ///
-/// 1. the mean gradient over the micro-batches;
+/// 1. the mean gradient over the micro-batches, of all [processes](Self::exchange);
 /// 2. `sharpness`: the worst point near by, and the mean gradient there, over the same
 ///    micro-batches with the same random numbers, so that dropout leaves out the same units (in
 ///    davda54's SAM each pass draws its own). These batches stay on the device for the step;
@@ -542,6 +542,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         if rank > 0 {
             let settings = &mut self.settings;
             settings.metrics.clear();
+            settings.burn_metrics.clear();
             settings.figures.clear();
             settings.hooks.clear();
             settings.quiet = true;

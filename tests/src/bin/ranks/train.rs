@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use kiln::burn::tensor::FloatDType;
-use kiln::data::{DataError, Draw, Examples, Source, Target, TensorData, digits, mnist};
+use kiln::data::{DataError, Draw, Examples, Source, Subset, Target, TensorData, digits, mnist};
 use kiln::exchange::{Exchange, ExchangeError, Mpi};
 use kiln::prelude::*;
 use kiln::train::{Checkpoints, EpochRecord, Every, Flow, Hook, HookError};
@@ -21,7 +21,8 @@ use super::Outcome;
 model! {
     struct Plain { size: usize = 8, hidden: usize = 64 }
     input image: [1, size, size];
-    let scores = image -> flatten -> linear(hidden) -> relu -> linear(10);
+    // Smooth: the slope of a ReLU jumps where rounding moves an input across 0, and weights part.
+    let scores = image -> flatten -> linear(hidden) -> tanh -> linear(10);
     output scores;
     loss cross_entropy;
 }
@@ -144,10 +145,14 @@ fn run<C: ModelConfig, O: Optimizer>(
     let timed = Timed {
         exchange,
         seconds: Cell::new(0.0),
+        wrong: other == Some("sum"),
     };
     let schedule = match other {
         Some("peak") => Scaled::new().with_peak(0.1),
-        _ => Scaled::new(),
+        _ => Scaled::new().with_peak(
+            told.text("peak")
+                .map_or(0.3, |peak| peak.parse().expect("a number")),
+        ),
     };
     let mut trainer = Trainer::new(model, optimizer, schedule)
         .epochs(told.number("epochs", 4))
@@ -196,6 +201,11 @@ type Boxed = Box<dyn Source>;
 fn examples(told: &Told) -> Result<(Boxed, Boxed), Box<dyn std::error::Error>> {
     if let Some(folder) = told.text("mnist") {
         let (train, validation) = mnist(folder)?;
+        // 100 steps of 256.
+        let train = Subset::new(
+            Arc::new(train),
+            (0..told.number("examples", 25_600)).collect(),
+        )?;
         return Ok((Box::new(train), Box::new(validation)));
     }
     let (train, validation) = digits()?.split(1280.0 / 1797.0, 5)?;
@@ -259,6 +269,8 @@ impl Source for Watched {
 struct Timed<'a> {
     exchange: &'a Mpi,
     seconds: Cell<f64>,
+    /// Whether its sums are a little off.
+    wrong: bool,
 }
 
 impl Exchange for Timed<'_> {
@@ -275,6 +287,9 @@ impl Exchange for Timed<'_> {
         let summed = self.exchange.sum(numbers);
         let seconds = start.elapsed().as_secs_f64();
         self.seconds.set(self.seconds.get() + seconds);
+        if let (true, Some(number)) = (self.wrong, numbers.first_mut()) {
+            *number += 1e-4;
+        }
         summed
     }
 
