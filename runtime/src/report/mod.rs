@@ -16,10 +16,10 @@ use predictions::Predictions;
 
 /// What a training came to, as one HTML file for people.
 ///
-/// The file holds everything that it shows, asks no network, and opens from disk: losses, accuracy, the
-/// learning rate, the gradient's norm, trust ratios, what was [measured](crate::train::Trainer::measure),
-/// mistakes and predictions, the network and its settings. A drag across a plot zooms, a double click
-/// shows all of it again. Numbers that are not finite are gaps.
+/// The file holds everything that it shows, asks no network, and opens from disk: what the training
+/// [suffers from](diagnose), losses, accuracy, the learning rate, the gradient's norm, trust ratios, what
+/// was [measured](crate::train::Trainer::measure), mistakes and predictions, the network and its settings.
+/// A drag across a plot zooms, a double click shows all of it again. Numbers that are not finite are gaps.
 ///
 /// ```
 /// use kiln::data::digits;

@@ -3,10 +3,11 @@
 //! Its plots are drawn by [uPlot](https://github.com/leeoniya/uPlot) 1.6.32 (MIT), which is in
 //! `page/uplot` as its authors publish it.
 
+mod predictions;
+
 use super::Content;
-use super::plots::{Group, HeatKind, MOST_CLASSES, Plots};
-use super::predictions::{Picture, Predictions, Sample};
-use super::text::{class, count, duration, grouped, percent};
+use super::plots::{Group, HeatKind, Plots};
+use super::text::{count, duration, grouped, marked, percent};
 use crate::diagnose::Diagnosis;
 use crate::svg::{escaped, short};
 
@@ -26,7 +27,7 @@ pub(super) fn html(content: &Content) -> String {
         ("Training", training(content, &plots)),
         ("Flatness and metrics", measured(content, &plots)),
         ("Trust ratios", trust_ratios(&plots)),
-        ("Predictions", predictions(content, &plots)),
+        ("Predictions", predictions::html(content, &plots)),
         ("Network", network(content)),
         ("Settings", settings(content)),
     ];
@@ -43,7 +44,7 @@ pub(super) fn html(content: &Content) -> String {
     let sections: String = sections.collect();
     let (verdict, tone) = verdict(content);
     let name = escaped(&content.name);
-    let verdict = escaped(&verdict);
+    let verdict = marked(&verdict);
     let figures = figures(content);
     // In a script nothing ends it but `</script`, and nothing else begins with `<` that matters.
     let data = serde_json::to_string(&plots).unwrap_or_else(|_| "{}".to_owned());
@@ -163,14 +164,14 @@ fn figures(content: &Content) -> String {
 fn diagnosis(diagnosis: &Diagnosis) -> String {
     let findings = diagnosis.findings.iter().map(|finding| {
         let evidence = finding.evidence.iter();
-        let evidence = evidence.map(|one| format!("<li>{}</li>\n", escaped(&one.to_string())));
+        let evidence = evidence.map(|one| format!("<li>{}</li>\n", marked(&one.to_string())));
         format!(
             "<article class=\"finding\"><h3>{} <small>{}</small></h3>\n<ul>\n{}</ul>\n\
              <p><b>Try first:</b> {}</p></article>\n",
             escaped(&finding.symptom.to_string()),
             escaped(&finding.confidence.to_string()),
             evidence.collect::<String>(),
-            escaped(&finding.remedy),
+            marked(&finding.remedy),
         )
     });
     let findings = match findings.collect::<String>() {
@@ -178,7 +179,7 @@ fn diagnosis(diagnosis: &Diagnosis) -> String {
         findings => format!("<div class=\"grid\">\n{findings}</div>\n"),
     };
     let unjudged = diagnosis.unjudged.iter().map(|one| {
-        let (symptom, reason) = (one.symptom.to_string(), escaped(&one.reason));
+        let (symptom, reason) = (one.symptom.to_string(), marked(&one.reason));
         format!("<li>{}: {reason}</li>\n", escaped(&symptom))
     });
     match unjudged.collect::<String>() {
@@ -216,7 +217,7 @@ fn measured(content: &Content, plots: &Plots) -> String {
         let (name, step) = (escaped(&one.name), grouped(one.step));
         Some(note(&format!(
             "No {name} at step {step}: {}",
-            escaped(reason)
+            marked(reason)
         )))
     });
     let mut failed: Vec<String> = failed.collect();
@@ -259,116 +260,6 @@ fn trust_ratios(plots: &Plots) -> String {
              <figure class=\"plot\" data-rows-of=\"{index}\"></figure>\n"
         )
     })
-}
-
-fn predictions(content: &Content, plots: &Plots) -> String {
-    let (classes, examples, counts, wrong, right) = match &content.predictions {
-        None => {
-            return note("No examples were shown to the network (<code>Report::examples</code>).");
-        }
-        Some(Predictions::Other(reason)) => {
-            return note(&format!(
-                "There are no classes to mistake for each other: {}.",
-                escaped(reason)
-            ));
-        }
-        Some(Predictions::Classes {
-            classes,
-            examples,
-            counts,
-            wrong,
-            right,
-        }) => (*classes, *examples, counts, wrong, right),
-    };
-    let all: u64 = counts.values().sum();
-    let hits = counts.iter().filter(|((class, found), _)| class == found);
-    let hits: u64 = hits.map(|(_, count)| count).sum();
-    let within = match examples as u64 {
-        // A class at each of several places of an example.
-        examples if examples != all => format!(" in {}", count(examples, "example")),
-        _ => String::new(),
-    };
-    let mut body = format!(
-        "<p>{} of {}{within} right: {}.</p>\n",
-        grouped(hits),
-        grouped(all),
-        percent(hits as f64 / all as f64),
-    );
-    let matrix = match plots.heat(HeatKind::Confusion) {
-        Some(index) => format!("<figure class=\"plot square\" data-heat=\"{index}\"></figure>\n"),
-        None => note(&format!(
-            "{classes} classes are more than fit a table ({MOST_CLASSES})."
-        )),
-    };
-    let mut mistakes: Vec<_> = counts
-        .iter()
-        .filter(|((class, found), _)| class != found)
-        .collect();
-    mistakes.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let rows = mistakes
-        .into_iter()
-        .take(MOST_MISTAKES)
-        .map(|((is, found), count)| {
-            format!(
-                "<tr><td>{}</td><td>{}</td><td class=\"number\">{}</td></tr>\n",
-                escaped(&class(content, *is)),
-                escaped(&class(content, *found)),
-                grouped(*count)
-            )
-        });
-    let mistakes = match rows.collect::<String>() {
-        rows if rows.is_empty() => note("Nothing was taken for anything else."),
-        rows => format!(
-            "<div class=\"wide\"><table>\n<thead><tr><th>is</th><th>taken for</th>\
-             <th class=\"number\">times</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
-        ),
-    };
-    body += &format!(
-        "<div class=\"beside\">\n<div><h3>Confusion</h3>\n{matrix}</div>\n\
-         <div><h3>Most frequent mistakes</h3>\n{mistakes}</div>\n</div>\n"
-    );
-    for (heading, samples) in [("Wrong, and surest of it", wrong), ("Right", right)] {
-        let shown: String = samples.iter().map(|one| sample(content, one)).collect();
-        if !shown.is_empty() {
-            body += &format!("<h3>{heading}</h3>\n<div class=\"samples\">\n{shown}</div>\n");
-        }
-    }
-    body
-}
-
-/// How many pairs of classes are told.
-const MOST_MISTAKES: usize = 10;
-
-fn sample(content: &Content, sample: &Sample) -> String {
-    let picture = sample.picture.as_ref().map(|picture| {
-        let Picture {
-            width,
-            height,
-            pixels,
-        } = picture;
-        format!("<canvas width=\"{width}\" height=\"{height}\" data-pixels=\"{pixels}\"></canvas>")
-    });
-    let bars = sample.likely.iter().map(|(found, probability)| {
-        let share = 100.0 * f64::from(*probability);
-        let tone = if *found == sample.class {
-            "right"
-        } else {
-            "wrong"
-        };
-        let name = escaped(&class(content, *found));
-        format!(
-            "<li class=\"{tone}\"><i style=\"width:{share:.1}%\"></i><b title=\"{name}\">{name}</b>\
-             <span>{share:.1} %</span></li>"
-        )
-    });
-    let name = escaped(&class(content, sample.class));
-    format!(
-        "<figure class=\"sample\">{}<figcaption><span title=\"{name}\">is <b>{name}</b></span>\
-         <small>example {}</small><ol>{}</ol></figcaption></figure>\n",
-        picture.unwrap_or_default(),
-        grouped(sample.index as u64),
-        bars.collect::<String>(),
-    )
 }
 
 fn network(content: &Content) -> String {

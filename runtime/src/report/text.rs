@@ -1,11 +1,28 @@
 //! How the page writes things.
 
 use super::Content;
+use crate::svg::escaped;
 
 /// The name of a class, its number where it has none.
 pub(super) fn class(content: &Content, index: usize) -> String {
     let name = content.class_names.get(index);
     name.cloned().unwrap_or_else(|| index.to_string())
+}
+
+/// `text` as HTML, with what stands between backticks as code.
+pub(super) fn marked(text: &str) -> String {
+    let parts: Vec<String> = text.split('`').map(escaped).collect();
+    if parts.len().is_multiple_of(2) {
+        return parts.join("`");
+    }
+    let parts = parts
+        .iter()
+        .enumerate()
+        .map(|(index, part)| match index % 2 {
+            0 => part.clone(),
+            _ => format!("<code>{part}</code>"),
+        });
+    parts.collect()
 }
 
 /// A share of one, in percent.
@@ -39,6 +56,16 @@ pub(super) fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_between_backticks_is_code_and_nothing_is_markup() {
+        assert_eq!(
+            marked("`a<b` & `c`"),
+            "<code>a&lt;b</code> &amp; <code>c</code>"
+        );
+        assert_eq!(marked("a ` alone"), "a ` alone");
+        assert_eq!(marked("<i>"), "&lt;i&gt;");
+    }
 
     #[test]
     fn durations_and_counts_are_words() {

@@ -51,7 +51,8 @@
         dash: name === "row" ? dashes[Math.floor(index / 3) % 3] : [],
         width: faint ? 1 : 1.8,
         points: { size: 6, fill: stroke },
-        value: (_, value) => said(value),
+        // Away from the cursor, where it ended.
+        value: (_, value, __, at) => said(typeof at === "number" ? value : values[index].findLast((one) => one !== null)),
       };
     });
     const width = () => Math.max(120, figure.clientWidth - 26);
@@ -68,7 +69,7 @@
         { ...axis, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? tick.toLocaleString("en") : "")) },
         { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : plot.percent ? Number((100 * tick).toPrecision(6)) + " %" : short(tick))) },
       ],
-      series: [{ label: plot.over, value: (_, value) => (value === null || value === undefined ? "–" : value.toLocaleString("en")) }, ...series],
+      series: [{ label: plot.over, value: (_, value) => (value ?? plot.at.at(-1)).toLocaleString("en") }, ...series],
     }, [plot.at, ...values], figure);
     figure.dataset.points = values.flat().filter((value) => value !== null).length;
     figure.resize?.disconnect();
