@@ -2,6 +2,7 @@
 //! time.
 
 mod batch_norm;
+mod burn_loader;
 mod burn_metric;
 mod checkpoint;
 mod error;
@@ -33,6 +34,7 @@ use crate::optim::{Optimizer, OptimizerError};
 use crate::schedule::{Horizon, Rate, Schedule};
 
 pub use batch_norm::update_batch_norm;
+pub use burn_loader::BurnLoader;
 pub use burn_metric::evaluate_metric;
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Difference, Skipped};
 use checkpoint::{Setting, settings};
@@ -331,7 +333,8 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     }
 
     /// After how many steps one is written down, with its loss and the norm of its gradient: 50 if
-    /// nothing is said. The numbers of such a step are waited for, which on a GPU takes time.
+    /// nothing is said. The first always is. The numbers of such a step are waited for, which on a GPU
+    /// takes time.
     pub fn log_every(mut self, steps: u64) -> Self {
         self.settings.log_every = steps;
         self

@@ -263,7 +263,7 @@ impl<'a, M: Model> Training<'a, M> {
         let _span = tracing::debug_span!("step", step = number).entered();
         let begun = Instant::now();
         let last = self.epoch.steps + 1 == self.setup.steps_per_epoch;
-        let logged = number.is_multiple_of(self.settings.log_every);
+        let logged = number == 1 || number.is_multiple_of(self.settings.log_every);
         let stop = self.signal().is_some();
         // At the end of an epoch a checkpoint waits for what is measured there.
         let kept = self
