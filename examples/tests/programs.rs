@@ -340,3 +340,69 @@ fn lr_range_suggests_rates_and_writes_its_curve() {
     assert_eq!(output.status.code(), Some(1), "{error}");
     assert_eq!(error, "error: `from` is positive and finite, found 0\n");
 }
+
+/// What `digits` is told to train little, and to write down what it does.
+const LITTLE: [&str; 8] = [
+    "--epochs",
+    "2",
+    "--batch",
+    "256",
+    "--checkpoints",
+    "run",
+    "--metrics",
+    "run.jsonl",
+];
+
+#[test]
+fn digits_goes_on_from_a_checkpoint_and_says_what_differs() {
+    let folder = folder("resumes");
+    let little = |more: &[&str]| digits(&folder, &[&LITTLE, more].concat());
+    let first = little(&["--tensorboard", "board"]);
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    assert!(folder.join("run/best.kiln").exists());
+    assert_eq!(std::fs::read_dir(folder.join("board")).unwrap().count(), 1);
+    let lines = std::fs::read_to_string(folder.join("run.jsonl")).unwrap();
+    assert_eq!(
+        lines
+            .lines()
+            .filter(|line| line.contains(r#""kind":"epoch""#))
+            .count(),
+        2
+    );
+
+    let again = little(&[]);
+    assert!(!again.status.success());
+    let message = text(&again.stderr);
+    assert!(
+        message.contains("holds a checkpoint of step 10 already"),
+        "{message}"
+    );
+    let other = little(&["--resume", "--seed", "2"]);
+    let message = text(&other.stderr);
+    assert!(message.contains("seed: 1 then, 2 now"), "{message}");
+    assert!(!message.contains("finite weights"), "{message}");
+    let resumed = little(&["--resume"]);
+    let message = text(&resumed.stderr);
+    assert!(resumed.status.success(), "{message}");
+    assert!(
+        message.contains("going on from run/step-0000000010.kiln, after step 10"),
+        "{message}"
+    );
+    let alone = digits(&folder, &["--resume"]);
+    assert!(
+        text(&alone.stderr).contains("--checkpoints <DIR>"),
+        "{}",
+        text(&alone.stderr)
+    );
+}
+
+#[test]
+fn learner_trains_with_burns_loop() {
+    let folder = folder("learner");
+    let arguments = ["--epochs", "1", "--folder", "burn"];
+    let output = run(env!("CARGO_BIN_EXE_learner"), &folder, &arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let out = text(&output.stdout);
+    assert!(out.contains("that it has not seen"), "{out}");
+    assert!(folder.join("burn/checkpoint").exists());
+}

@@ -51,7 +51,10 @@ fn learned(folder: &Folder, strategy: ExecutionStrategy, peak: f64) -> (Mlp, Mlp
         steps_per_epoch: steps,
         batch: BATCH,
     };
-    let rate = Cosine::new().with_peak(peak).over(&horizon).expect("the schedule fits");
+    let rate = Cosine::new()
+        .with_peak(peak)
+        .over(&horizon)
+        .expect("the schedule fits");
     let optimizer = Momentum::new()
         .module_optimizer(&model)
         .expect("Burn can express it");
@@ -84,7 +87,11 @@ fn learns(name: &str, strategy: ExecutionStrategy, peak: f64) {
 
 #[test]
 fn burns_learner_trains_a_declared_model() {
-    learns("learner", ExecutionStrategy::single(device().autodiff()), 0.5);
+    learns(
+        "learner",
+        ExecutionStrategy::single(device().autodiff()),
+        0.5,
+    );
 }
 
 /// A processor counts as one device; what its parts do is what those of several GPUs do.

@@ -10,7 +10,10 @@ use clap::Parser;
 use kiln::data::{Images, Subset, digits, mnist};
 use kiln::prelude::*;
 use kiln::report::Report;
-use kiln::train::TrainFailure;
+use kiln::schedule::{Metric, MetricMode};
+use kiln::train::{
+    Checkpoints, EarlyStopping, Every, JsonLines, TensorBoard, TrainError, TrainFailure,
+};
 use kiln_examples::{DigitNet, DigitNetConfig, classify, gallery, on_device, writable};
 use serde_json::json;
 
@@ -61,6 +64,27 @@ struct Options {
     /// Write the result to this file as one JSON object.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Keep checkpoints in this folder: the last three, and the best as best.kiln.
+    #[arg(long, value_name = "DIR")]
+    checkpoints: Option<PathBuf>,
+    /// Steps between two checkpoints [default: one after each epoch].
+    #[arg(long, value_name = "STEPS", requires = "checkpoints")]
+    every: Option<u64>,
+    /// Go on from the newest checkpoint that is whole.
+    #[arg(long, requires = "checkpoints")]
+    resume: bool,
+    /// Go on although something differs that does no harm, such as --epochs.
+    #[arg(long, requires = "resume")]
+    allow_changes: bool,
+    /// Stop when the test loss has not fallen for this many epochs.
+    #[arg(long, value_name = "EPOCHS")]
+    patience: Option<usize>,
+    /// Write every 50th step and every epoch to this file, as lines of JSON.
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
+    /// Write them to this folder as TensorBoard's event files.
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -102,16 +126,37 @@ fn run(options: &Options, device: &Device, out: &mut impl Write) -> Result<(), B
         test.len(),
         kiln::device::name(device),
     )?;
-    let run = Trainer::new(model, Momentum::new(), Decay::new())
+    let mut trainer = Trainer::new(model, Momentum::new(), Decay::new())
         .epochs(epochs)
         .batch(batch)
         .seed(options.seed)
-        .validate(&test)
-        .fit(train);
-    let run = match run {
+        .validate(&test);
+    if let Some(folder) = &options.checkpoints {
+        trainer = trainer.checkpoints(
+            Checkpoints::new(folder)
+                .every(options.every.map_or(Every::Epochs(1), Every::Steps))
+                .best(Metric::ValidationLoss, MetricMode::Min)
+                .resume(options.resume)
+                .allow_changes(options.allow_changes),
+        );
+    }
+    if let Some(epochs) = options.patience {
+        let stopping = EarlyStopping::new(Metric::ValidationLoss, MetricMode::Min);
+        trainer = trainer.hook(stopping.patience(epochs));
+    }
+    if let Some(file) = &options.metrics {
+        trainer = trainer.hook(JsonLines::new(file));
+    }
+    if let Some(folder) = &options.tensorboard {
+        trainer = trainer.hook(TensorBoard::new(folder));
+    }
+    let run = match trainer.fit(train) {
         Ok(run) => run,
         Err(failure) => return Err(rescue(failure, &options.model)),
     };
+    if let Some(reason) = &run.stopped {
+        writeln!(out, "stopped after {} epochs: {reason}", run.history.len())?;
+    }
     run.model.save(&options.model)?;
     if let Some(file) = &options.report {
         Report::new(name, &run).examples(&test)?.write(file)?;
@@ -155,6 +200,12 @@ fn all(images: Images) -> kiln::Result<Examples> {
 /// Saves what a failed training had come to, beside the file that it was meant for.
 fn rescue(failure: TrainFailure<DigitNet>, file: &Path) -> Box<dyn Error> {
     let TrainFailure { error, trained } = failure;
+    if let TrainError::Interrupted { .. } = error {
+        let flags = std::env::args().filter(|flag| flag != "--resume");
+        let command = flags.collect::<Vec<_>>().join(" ");
+        return format!("{error}\n  {command} --resume").into();
+    }
+    // Of a training that did not begin there is nothing to save.
     if trained.steps == 0 {
         return error.into();
     }

@@ -120,7 +120,15 @@ pub trait Hook<M> {
         Ok(Flow::Continue(()))
     }
 
+    /// What a checkpoint calls this hook: the name of its type.
+    fn name(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
+
     /// What a checkpoint is to keep of this hook.
+    ///
+    /// A training that is resumed gives it to the hook of the same [name](Self::name), to the first of
+    /// them what the first had. A hook for which there is nothing begins anew.
     ///
     /// # Errors
     ///

@@ -585,12 +585,12 @@ impl<M: Model> Training<'_, M> {
         {
             state.hooks.clear();
         }
-        if state.hooks.len() != self.settings.hooks.len() {
-            let (then, now) = (state.hooks.len(), self.settings.hooks.len());
-            return Err(foreign(format!("it has {then} hooks, this training {now}")));
-        }
-        for (hook, state) in self.settings.hooks.iter_mut().zip(&state.hooks) {
-            hook.restore(state).map_err(TrainError::Hook)?;
+        let mut states = state.hooks;
+        for hook in &mut self.settings.hooks {
+            if let Some(place) = states.iter().position(|(name, _)| name == hook.name()) {
+                let (_, state) = states.remove(place);
+                hook.restore(&state).map_err(TrainError::Hook)?;
+            }
         }
         let with = |bytes: &[u8]| load(self.sound.clone(), bytes).map_err(foreign);
         if !sections.average.is_empty() {
@@ -632,7 +632,7 @@ impl<M: Model> Training<'_, M> {
             log: Cow::Borrowed(&self.log),
             epoch: Cow::Borrowed(&self.epoch),
             hooks: hooks
-                .map(|hook| hook.save())
+                .map(|hook| Ok((hook.name().to_owned(), hook.save()?)))
                 .collect::<Result<_, _>>()
                 .map_err(TrainError::Hook)?,
             newton: match &self.stepper {

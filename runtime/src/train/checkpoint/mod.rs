@@ -160,7 +160,8 @@ pub(super) struct State<'a> {
     pub settings: Cow<'a, [Setting]>,
     pub log: Cow<'a, Log>,
     pub epoch: Cow<'a, Epoch>,
-    pub hooks: Vec<serde_json::Value>,
+    /// Of each hook its name, and what it keeps.
+    pub hooks: Vec<(String, serde_json::Value)>,
     /// Of `update newton_cg`: its damping, and whether it stands still.
     pub newton: Option<(f64, bool)>,
     /// The best value of the metric by which one is kept.
