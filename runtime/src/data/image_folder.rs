@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use image::imageops::FilterType;
-use image::{DynamicImage, GenericImageView, ImageReader};
+use image::{DynamicImage, GenericImageView, GrayImage, ImageReader, Luma};
 
 use super::labels::Labels;
 use super::levels::Levels;
@@ -44,8 +44,8 @@ pub struct ImageFolder {
 
 impl ImageFolder {
     /// Lists the images of `folder`, which are to be `shape` = `[channels, height, width]`: of one
-    /// channel, the luminance, or of three, red, green and blue. What an image has beyond that, such as
-    /// opacity, is left out; a grey one is grey in all three.
+    /// channel, the luma of ITU-R 601 as Pillow has it, or of three, red, green and blue. What an image
+    /// has beyond that, such as opacity, is left out; a grey one is grey in all three.
     ///
     /// # Errors
     ///
@@ -143,9 +143,14 @@ impl ImageFolder {
             return Err(wrong(message.into()));
         }
         // Grey before it is resized, and with no opacity, which would weigh the pixels.
+        let colours = image.into_rgb8();
         let image = match channels {
-            1 => DynamicImage::from(image.into_luma8()),
-            _ => DynamicImage::from(image.into_rgb8()),
+            1 => DynamicImage::from(GrayImage::from_fn(wide, high, |x, y| {
+                // Of ITU-R 601, in 65,536ths: the crate's own grey is that of ITU-R 709.
+                let [red, green, blue] = colours.get_pixel(x, y).0.map(u32::from);
+                Luma([((19_595 * red + 38_470 * green + 7_471 * blue + 32_768) >> 16) as u8])
+            })),
+            _ => DynamicImage::from(colours),
         };
         // No truncation: a side is at most 65,535.
         let image = match fits {
