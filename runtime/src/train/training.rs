@@ -554,7 +554,7 @@ impl<M: Model> Training<'_, M> {
     fn resume(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
         let Checkpoint {
             path,
-            mut state,
+            state,
             sections,
         } = checkpoint;
         let foreign = |reason: String| {
@@ -577,13 +577,6 @@ impl<M: Model> Training<'_, M> {
                 let record = UpdaterRecord::from_bytes(sections.optimizer)?;
                 *minimiser = minimiser.clone().load_record(record)?;
             }
-        }
-        if self
-            .ranks
-            .as_ref()
-            .is_some_and(|(ranks, _)| !ranks.is_first())
-        {
-            state.hooks.clear();
         }
         let mut states = state.hooks;
         for hook in &mut self.settings.hooks {
