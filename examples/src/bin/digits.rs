@@ -11,6 +11,8 @@ use kiln::data::{Images, Subset, digits, mnist};
 use kiln::prelude::*;
 use kiln::report::Report;
 use kiln::schedule::{Metric, MetricMode};
+#[cfg(feature = "tui")]
+use kiln::train::Dashboard;
 use kiln::train::{
     Checkpoints, EarlyStopping, Every, JsonLines, TensorBoard, TrainError, TrainFailure,
 };
@@ -85,6 +87,10 @@ struct Options {
     /// Write them to this folder as TensorBoard's event files.
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
+    /// Show the training in Burn's terminal dashboard.
+    #[cfg(feature = "tui")]
+    #[arg(long)]
+    dashboard: bool,
 }
 
 fn main() -> ExitCode {
@@ -149,6 +155,10 @@ fn run(options: &Options, device: &Device, out: &mut impl Write) -> Result<(), B
     }
     if let Some(folder) = &options.tensorboard {
         trainer = trainer.hook(TensorBoard::new(folder));
+    }
+    #[cfg(feature = "tui")]
+    if options.dashboard {
+        trainer = trainer.hook(Dashboard::new()).log_every(1).quiet();
     }
     let run = match trainer.fit(train) {
         Ok(run) => run,
