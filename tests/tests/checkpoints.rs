@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kiln::data::{Images, Source, Subset, digits};
+use kiln::data::{Augmentation, Augmented, Border, Images, Source, Subset, digits};
 use kiln::prelude::*;
 use kiln::schedule::{Metric, MetricMode};
 use kiln::train::{
@@ -183,7 +183,90 @@ fn every_damage_is_found_and_the_newest_whole_one_is_taken() {
 }
 
 #[test]
+fn damaged_ones_of_later_steps_count_for_nothing() {
+    let _lock = lock();
+    let folder = Folder::new("checkpoints-later");
+    let one = || {
+        Checkpoints::new(folder.path())
+            .every(Every::Steps(5))
+            .keep(1)
+    };
+    trainer()
+        .checkpoints(one().keep(2))
+        .fit(examples())
+        .expect("it trains");
+    // 10 and 12 are there.
+    fs::write(folder.file("step-0000000012.kiln"), b"nothing").expect("it can be written");
+    fs::write(folder.file("step-0000000099.kiln"), b"nothing").expect("it can be written");
+    fs::write(folder.file("step-0000000011.kiln.partial"), b"half").expect("it can be written");
+    let run = trainer()
+        .checkpoints(one().resume(true))
+        .fit(examples())
+        .expect("it goes on");
+    assert_eq!(run.steps, 12);
+    assert_eq!(
+        names(folder.path()),
+        ["step-0000000012.kiln", "step-0000000099.kiln"]
+    );
+    let again = trainer()
+        .checkpoints(one().resume(true))
+        .fit(examples())
+        .expect("it has ended");
+    assert_eq!(bits(&again.model), bits(&run.model));
+}
+
+#[test]
+fn the_best_alone_is_gone_on_from() {
+    let _lock = lock();
+    let folder = Folder::new("checkpoints-best");
+    let best = || every_second(&folder).best(Metric::TrainingLoss, MetricMode::Min);
+    trainer()
+        .checkpoints(best())
+        .fit(examples())
+        .expect("it trains");
+    for name in names(folder.path())
+        .iter()
+        .filter(|name| name.starts_with("step"))
+    {
+        fs::remove_file(folder.file(name)).expect("it can be removed");
+    }
+    let error = refused(trainer().checkpoints(best()).fit(examples()));
+    assert!(
+        matches!(error, CheckpointError::Occupied { steps: 12, .. }),
+        "{error}"
+    );
+    let run = trainer()
+        .checkpoints(best().resume(true))
+        .fit(examples())
+        .expect("it goes on");
+    assert_eq!((run.steps, run.history.len()), (12, 2));
+}
+
+#[test]
+fn another_augmentation_is_another_training() {
+    let _lock = lock();
+    let folder = Folder::new("checkpoints-augmented");
+    let augmented = |padding| {
+        let border = Border::Constant(0.0);
+        let crop = Augmentation::Crop {
+            size: [8, 8],
+            padding,
+            border,
+        };
+        Augmented::new(examples(), vec![crop]).expect("it fits")
+    };
+    trainer()
+        .checkpoints(every_second(&folder))
+        .fit(augmented(1))
+        .expect("it trains");
+    let found = differences(&folder, trainer(), augmented(2));
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].name, "augmentation of the examples");
+}
+
+#[test]
 fn no_content_of_a_file_is_a_panic() {
+    let _lock = lock();
     let folder = Folder::new("checkpoints-foreign");
     let file = folder.file("step-0000000001.kiln");
     let mut random = Lcg(3);
@@ -196,13 +279,20 @@ fn no_content_of_a_file_is_a_panic() {
         }
         bytes.extend(state);
         bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-        fs::write(&file, bytes).expect("it can be written");
+        fs::write(&file, &bytes).expect("it can be written");
         let found = Checkpoint::open(&file);
         assert!(
-            matches!(found, Err(CheckpointError::Damaged { .. })),
+            matches!(found, Err(CheckpointError::Version { .. })),
             "{found:?}"
         );
     }
+    // It is nobody's damage, and not passed over.
+    let checkpoints = Checkpoints::new(folder.path()).resume(true);
+    let error = refused(trainer().checkpoints(checkpoints).fit(examples()));
+    assert!(
+        error.to_string().contains("another version of Kiln"),
+        "{error}"
+    );
     let missing = Checkpoint::open(folder.file("missing.kiln"));
     assert!(matches!(missing, Err(CheckpointError::Read { .. })));
 }

@@ -216,6 +216,26 @@ fn json_lines_hold_every_record_once_though_the_training_was_interrupted() {
     assert_eq!(found[4]["kind"], "epoch");
     assert!(found[4]["validation"]["accuracy"].is_f64());
 
+    // A training that is resumed with another file goes on in it, and behind what is in it.
+    fs::copy(&whole, &file).expect("it can be copied");
+    let (train, test) = examples();
+    let checkpoints = Checkpoints::new(file.with_extension("e")).every(Every::Steps(5));
+    let stopped = trainer()
+        .validate(&test)
+        .hook(At(14, Err("the machine is gone")))
+        .log_every(2)
+        .checkpoints(checkpoints.clone())
+        .fit(train.clone());
+    stopped.expect_err("it fails");
+    let resumed = trainer()
+        .validate(&test)
+        .hook(JsonLines::new(&file))
+        .log_every(2)
+        .checkpoints(checkpoints.resume(true))
+        .fit(train);
+    resumed.expect("it trains");
+    assert_eq!(lines(&file), lines(&whole));
+
     let nowhere = trainer()
         .hook(JsonLines::new(folder.file("no/such/folder")))
         .fit(examples().0);
@@ -333,6 +353,18 @@ fn what_early_stopping_saw_is_in_the_checkpoint() {
     assert_eq!((resumed.steps, &resumed.stopped), (steps, &whole.stopped));
     let again = run(&folder.file("resumed"), 0).expect("it has ended");
     assert_eq!((again.steps, &again.stopped), (steps, &whole.stopped));
+
+    // Whoever allows changes has it go on.
+    let (train, test) = examples();
+    let checkpoints = Checkpoints::new(folder.file("resumed"))
+        .resume(true)
+        .allow_changes(true);
+    let longer = trainer()
+        .epochs(40)
+        .validate(&test)
+        .checkpoints(checkpoints)
+        .fit(train);
+    assert_eq!(longer.expect("it goes on").history.len(), 40);
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub use one_hot::OneHot;
 pub use pixels::Pixels;
 pub use sampler::{Epoch, Sampler};
 pub(crate) use shuffle::SplitMix64;
-pub(crate) use source::checked;
 pub use source::{Examples, Source, Target};
+pub(crate) use source::{checked, fetched};
 pub use split::{Subset, split};
 pub use table::Table;

@@ -224,7 +224,7 @@ pub(crate) fn checked(source: &dyn Source, indices: &[usize]) -> Result<Examples
 }
 
 /// The same of a training that draws, or of whoever gathers.
-pub(super) fn fetched(
+pub(crate) fn fetched(
     source: &dyn Source,
     indices: &[usize],
     draw: Option<Draw>,

@@ -153,6 +153,12 @@ pub enum TrainError {
         /// What to go on from.
         checkpoint: PathBuf,
     },
+    /// Two metrics or figures of one name.
+    #[error("two things are measured as `{name}`: give one of them another name")]
+    TwiceNamed {
+        /// The name.
+        name: String,
+    },
     /// A metric of Burn's without a data set to measure it on.
     #[error(
         "`{metric}` is measured on a validation set, and there is none: add `.validate(&source)`"

@@ -490,6 +490,16 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
         if let Some(validation) = settings.validation {
             config.check(&validation)?;
         }
+        let names = settings.names().collect::<Vec<_>>();
+        let twice = names
+            .iter()
+            .enumerate()
+            .find(|(place, name)| names[..*place].contains(name));
+        if let Some((_, name)) = twice {
+            return Err(TrainError::TwiceNamed {
+                name: (*name).clone(),
+            });
+        }
         if let (Some((metric, _)), None) = (settings.burn_metrics.first(), settings.validation) {
             return Err(TrainError::NoValidation {
                 metric: metric.clone(),
@@ -570,7 +580,7 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     /// What a checkpoint is compared by.
     fn written(&self, source: &dyn Source) -> Result<Vec<Setting>, TrainError> {
         let of = &self.settings;
-        let mut written = settings(&self.model, source, of.validation)?;
+        let mut written = settings(&self.model, source, of.validation, of.seed)?;
         let recipe = self.optimizer.recipe().to_string();
         written.extend([
             Setting::safe("optimizer", recipe.replace('\n', " ")),

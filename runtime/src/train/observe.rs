@@ -18,12 +18,12 @@ impl EpochRecord {
 }
 
 impl<M> Settings<'_, M> {
-    /// Whether something is measured under this name.
-    fn measures(&self, name: &str) -> bool {
+    /// The names of what is measured beside loss and accuracy.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
         let metrics = self.metrics.iter().map(|(own, _)| own);
         let burns = self.burn_metrics.iter().map(|(own, _)| own);
         let figures = self.figures.iter().map(|own| &own.name);
-        metrics.chain(burns).chain(figures).any(|own| own == name)
+        metrics.chain(burns).chain(figures)
     }
 }
 
@@ -42,7 +42,7 @@ pub(super) fn missing<M: Model, O, S>(
         (Metric::Accuracy, Some(_)) => Some(
             "its loss knows no right or wrong, so there is no accuracy; watch `validation_loss`",
         ),
-        (Metric::Named(name), _) if of.measures(name) => None,
+        (Metric::Named(name), _) if of.names().any(|own| own == name) => None,
         (Metric::Named(_), _) => Some(
             "the trainer measures `training_loss`, `validation_loss` and `accuracy`; tell it how to \
              measure another with `.metric(name, |model| ..)`",

@@ -73,6 +73,13 @@ impl Progress {
         ));
     }
 
+    pub(super) fn ended(&self, reason: &str, goes_on: bool) {
+        self.line(&match goes_on {
+            true => format!("it had ended, and goes on: {reason}"),
+            false => format!("it had ended: {reason}; `Checkpoints::allow_changes` lets it go on"),
+        });
+    }
+
     pub(super) fn stalled(&self, step: u64) {
         self.line(&format!(
             "step {step}  `newton_cg` stands still: neither its step nor one along the gradient \

@@ -58,6 +58,8 @@ pub(super) struct Training<'a, M: Model> {
     since: Since,
     written: Vec<Setting>,
     folder: Option<Folder>,
+    /// Whether anything happened since the last checkpoint.
+    unsaved: bool,
     interrupt: Option<Interrupt>,
     progress: Progress,
 }
@@ -163,13 +165,17 @@ impl<'a, M: Model> Training<'a, M> {
             since: Since::default(),
             written,
             folder: None,
+            unsaved: true,
             interrupt: None,
         }
     }
 
     /// Trains to the end.
     pub(super) fn run(mut self) -> Result<Trained<M>, TrainFailure<M>> {
-        match self.train() {
+        let trained = self.train();
+        // Of an epoch that was not finished.
+        self.log.seconds += self.epoch.seconds;
+        match trained {
             Ok(model) => {
                 let average = self.average.and_then(|(_, average)| average);
                 let model = model.valid();
@@ -200,8 +206,6 @@ impl<'a, M: Model> Training<'a, M> {
         while self.log.history.len() < self.settings.epochs && self.log.stopped.is_none() {
             model = self.epoch(model)?;
         }
-        // Whatever comes from now on, a signal has its usual effect.
-        self.interrupt = None;
         if self
             .average
             .as_ref()
@@ -209,15 +213,14 @@ impl<'a, M: Model> Training<'a, M> {
         {
             self.take_average(&model)?;
         }
-        if self
-            .folder
-            .as_ref()
-            .is_some_and(|folder| folder.last != Some(self.log.steps))
-        {
+        if self.unsaved {
             self.save(false)?;
         }
-        if let Some((ranks, _)) = &self.ranks {
-            ranks.meet()?;
+        match &self.ranks {
+            Some((ranks, _)) => ranks.meet()?,
+            // It came after the last step.
+            None if self.signal().is_some() => return Err(self.interrupted()),
+            None => {}
         }
         Ok(model)
     }
@@ -295,6 +298,7 @@ impl<'a, M: Model> Training<'a, M> {
         let model = self.update(rate, model, pass, &feed)?;
         self.latest = Some(model.valid());
         self.log.steps = number;
+        self.unsaved = true;
         self.epoch.steps += 1;
         self.progress.step(self.epoch.losses.last(), rate);
 
@@ -480,6 +484,7 @@ impl<'a, M: Model> Training<'a, M> {
         let folder = self.folder.as_mut();
         let best = folder.is_some_and(|folder| folder.improved(&record));
         self.log.history.push(record);
+        self.unsaved = true;
         Ok(best)
     }
 
@@ -502,6 +507,7 @@ impl<'a, M: Model> Training<'a, M> {
             average
         };
         self.average = Some((self.log.steps, Some(average)));
+        self.unsaved = true;
         Ok(())
     }
 }
@@ -536,7 +542,7 @@ impl<M: Model> Training<'_, M> {
         let allow_changes = checkpoints.allow_changes;
         let (folder, checkpoint, skipped) = Folder::open(checkpoints)?;
         if let Some(checkpoint) = &checkpoint {
-            let path = folder.path(checkpoint.steps());
+            let path = checkpoint.path.clone();
             let differences = differences(&checkpoint.state.settings, &self.written);
             if differences
                 .iter()
@@ -544,7 +550,13 @@ impl<M: Model> Training<'_, M> {
             {
                 return Err(CheckpointError::Changed { path, differences }.into());
             }
+            for skipped in &skipped {
+                tracing::warn!(%skipped, "passed over a checkpoint that is not whole");
+            }
             self.progress.resumed(&path, checkpoint.steps(), &skipped);
+            if let Some(reason) = &checkpoint.state.log.stopped {
+                self.progress.ended(reason, allow_changes);
+            }
         }
         self.folder = Some(folder);
         Ok(checkpoint)
@@ -593,6 +605,15 @@ impl<M: Model> Training<'_, M> {
         self.sound = with(&sections.model)?;
         self.log = state.log.into_owned();
         self.epoch = state.epoch.into_owned();
+        self.unsaved = false;
+        if self
+            .settings
+            .checkpoints
+            .as_ref()
+            .is_some_and(|all| all.allow_changes)
+        {
+            self.log.stopped = None;
+        }
         Ok(())
     }
 
@@ -632,7 +653,7 @@ impl<M: Model> Training<'_, M> {
                 Stepper::Newton(newton) => Some(newton.state()),
                 _ => None,
             },
-            best: folder.best,
+            best: folder.best.clone(),
         };
         let average = match &self.average {
             Some((at, Some(average))) if *at == steps => module(average)?,
@@ -651,10 +672,12 @@ impl<M: Model> Training<'_, M> {
                 Stepper::Newton(_) => Bytes::from_bytes_vec(Vec::new()),
             },
         };
-        folder.save(&sections, steps)?;
+        // First: a training that is killed in between measures the epoch again.
         if best {
             folder.save_best(&sections)?;
         }
+        folder.save(&sections, steps)?;
+        self.unsaved = false;
         Ok(())
     }
 
@@ -666,10 +689,7 @@ impl<M: Model> Training<'_, M> {
     /// Writes a checkpoint unless the last one is of this step, and says where it is.
     fn interrupted(&mut self) -> TrainError {
         let steps = self.log.steps;
-        if self
-            .folder
-            .as_ref()
-            .is_some_and(|folder| folder.last != Some(steps))
+        if self.unsaved
             && let Err(error) = self.save(false)
         {
             return error;

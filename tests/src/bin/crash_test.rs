@@ -14,7 +14,7 @@ use clap::Parser;
 use kiln::data::digits;
 use kiln::prelude::*;
 use kiln::schedule::{Metric, MetricMode};
-use kiln::train::{Checkpoints, Every, Flow, Hook, HookError, Run, StepRecord};
+use kiln::train::{Checkpoint, Checkpoints, Every, Flow, Hook, HookError, Run, StepRecord};
 use kiln_tests::{Folder, Lcg, bits};
 use serde_json::json;
 
@@ -46,8 +46,8 @@ schedule! {
 /// Kills a training of the digits with SIGKILL at random moments and has it resumed, until it has
 /// been killed so many times in all.
 ///
-/// Of each training that was killed it compares the weights, the average of the weights, and every
-/// loss and metric with one that was not, to the bit. The steps that a kill cost are counted from the
+/// Of each training that was killed it compares the weights, the average of the weights, the best model
+/// and every loss and metric with one that was not, to the bit. The steps that a kill cost are counted from the
 /// last that the killed process had said to be done.
 #[derive(Parser)]
 #[command(name = "crash_test", version)]
@@ -118,7 +118,9 @@ fn train(options: &Options, folder: &Path) -> Result<(), Box<dyn Error>> {
     )
     .quiet()
     .fit(train)?;
+    let best: Net = Checkpoint::open(folder.join("best.kiln"))?.model(&device)?;
     let mut outcome = format!("{:?}{:?}", bits(&run.model), run.last.as_ref().map(bits));
+    outcome += &format!("{:?}", bits(&best));
     for mut record in run.history {
         record.seconds = 0.0;
         outcome += &format!("{record:?}");

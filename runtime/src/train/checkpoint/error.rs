@@ -43,6 +43,16 @@ pub enum CheckpointError {
         /// Why.
         reason: String,
     },
+    /// A file that is whole, and that this version of Kiln does not understand.
+    #[error(
+        "{} was written by another version of Kiln: go on with that one, or begin anew in another \
+         folder",
+        path.display()
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+    },
     /// A checkpoint of something else.
     #[error("{} is a checkpoint of another training: {reason}", path.display())]
     Foreign {

@@ -1,6 +1,7 @@
 //! The file of a checkpoint: five sections, their lengths before them and a checksum behind.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use burn::tensor::Bytes;
@@ -62,7 +63,7 @@ impl Sections {
         [state, model, average, rate, optimizer]
     }
 
-    /// Writes them to a file at each of `paths`.
+    /// Writes them to the file at `path`.
     pub(super) fn write(&self, path: &Path) -> Result<(), CheckpointError> {
         let sections = self.all();
         let mut head = MAGIC.to_vec();
@@ -85,48 +86,50 @@ impl Sections {
 
 /// The sections of the file at `path`, if it is whole.
 pub(super) fn read(path: &Path) -> Result<Sections, CheckpointError> {
-    let bytes = fs::read(path).map_err(|source| CheckpointError::Read {
+    let unread = |source| CheckpointError::Read {
         path: path.to_owned(),
         source,
-    })?;
-    parse(&bytes).map_err(|reason| CheckpointError::Damaged {
+    };
+    let damaged = |reason: String| CheckpointError::Damaged {
         path: path.to_owned(),
         reason,
-    })
-}
-
-fn parse(bytes: &[u8]) -> Result<Sections, String> {
-    let short = || format!("it ends after {} bytes", bytes.len());
-    let head = bytes.get(..HEAD).ok_or_else(short)?;
-    let (magic, lengths) = head.split_at(MAGIC.len());
-    if magic != MAGIC {
-        return Err("it does not begin as a checkpoint of this version does".to_owned());
+    };
+    let mut file = File::open(path).map_err(unread)?;
+    let length = file.metadata().map_err(unread)?.len();
+    let mut head = [0; HEAD];
+    if length < (HEAD + SUM) as u64 {
+        return Err(damaged(format!("it ends after {length} bytes")));
     }
+    file.read_exact(&mut head).map_err(unread)?;
+    let (magic, lengths) = head.split_at(MAGIC.len());
     let (lengths, _) = lengths.as_chunks::<8>();
     let lengths = lengths.iter().map(|length| u64::from_le_bytes(*length));
     let whole = lengths
         .clone()
         .fold((HEAD + SUM) as u64, u64::saturating_add);
-    if whole != bytes.len() as u64 {
-        return Err(format!("it has {} bytes instead of {whole}", bytes.len()));
+    if whole != length {
+        return Err(damaged(format!("it has {length} bytes instead of {whole}")));
     }
-    let (content, sum) = bytes.split_at(bytes.len() - SUM);
-    let (found, expected) = (crc32fast::hash(content).to_le_bytes(), sum);
-    if found != expected {
-        return Err("its checksum is another, so it was changed or damaged".to_owned());
+    let mut crc = Hasher::new();
+    crc.update(&head);
+    let mut sections = Sections::default();
+    for (section, length) in sections.all_mut().into_iter().zip(lengths) {
+        // No longer than the file is.
+        let mut bytes = vec![0; length as usize];
+        file.read_exact(&mut bytes).map_err(unread)?;
+        crc.update(&bytes);
+        *section = Bytes::from_bytes_vec(bytes);
     }
-    let mut rest = &content[HEAD..];
-    let mut sections = lengths.map(|length| {
-        let (section, behind) = rest.split_at(length as usize);
-        rest = behind;
-        Bytes::from_bytes_vec(section.to_vec())
-    });
-    let mut section = || sections.next().ok_or_else(short);
-    Ok(Sections {
-        state: section()?,
-        model: section()?,
-        average: section()?,
-        rate: section()?,
-        optimizer: section()?,
-    })
+    let mut sum = [0; SUM];
+    file.read_exact(&mut sum).map_err(unread)?;
+    if crc.finalize().to_le_bytes() != sum {
+        let reason = "its checksum is another, so it was changed or damaged";
+        return Err(damaged(reason.to_owned()));
+    }
+    match magic == MAGIC {
+        true => Ok(sections),
+        false => Err(CheckpointError::Version {
+            path: path.to_owned(),
+        }),
+    }
 }

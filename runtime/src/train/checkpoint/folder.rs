@@ -3,18 +3,29 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Checkpoint, CheckpointError, Checkpoints, Sections, Skipped};
-use crate::schedule::MetricMode;
+use crate::schedule::{Metric, MetricMode};
 use crate::train::{EpochRecord, Every};
 
 /// The checkpoints of a training at work.
 pub(crate) struct Folder {
     checkpoints: Checkpoints,
-    /// The best value of the metric by which one is kept.
-    pub best: Option<f64>,
-    /// The steps of the last that was written.
-    pub last: Option<u64>,
+    /// The best so far by the metric by which one is kept.
+    pub best: Option<Best>,
 }
+
+/// The best value of a metric.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Best {
+    metric: Metric,
+    mode: MetricMode,
+    value: f64,
+}
+
+/// What the best checkpoint is called.
+const BEST: &str = "best.kiln";
 
 impl Folder {
     /// Opens the folder of `checkpoints`: the checkpoint to go on from, and those that were passed
@@ -27,12 +38,27 @@ impl Folder {
             path: folder.clone(),
             source,
         })?;
-        let files = list(folder)?;
-        let (mut newest, mut skipped) = (None, Vec::new());
-        if let (Some((steps, _)), false) = (files.last(), checkpoints.resume) {
-            let (folder, steps) = (folder.clone(), *steps);
+        // What a process was at when it was killed.
+        for (_, partial) in numbered(folder, ".kiln.partial")? {
+            if fs::symlink_metadata(&partial).is_ok_and(|partial| partial.is_file()) {
+                let _ = fs::remove_file(partial);
+            }
+        }
+        let mut files = list(folder)?;
+        let best = folder.join(BEST);
+        if best.exists() {
+            // Where no other is left it is the newest.
+            files.insert(0, (0, best));
+        }
+        if let (Some((steps, path)), false) = (files.last(), checkpoints.resume) {
+            let steps = match Checkpoint::open(path) {
+                Ok(checkpoint) => checkpoint.steps(),
+                Err(_) => *steps,
+            };
+            let folder = folder.clone();
             return Err(CheckpointError::Occupied { folder, steps });
         }
+        let (mut newest, mut skipped) = (None, Vec::new());
         for (_, path) in files.into_iter().rev() {
             match Checkpoint::open(&path) {
                 Ok(checkpoint) => {
@@ -53,11 +79,15 @@ impl Folder {
             let folder = folder.clone();
             return Err(CheckpointError::NoneWhole { folder, skipped });
         }
-        let opened = Folder {
-            best: newest.as_ref().and_then(|newest| newest.state.best),
-            last: newest.as_ref().map(Checkpoint::steps),
-            checkpoints,
-        };
+        let best = newest.as_ref().and_then(|newest| newest.state.best.clone());
+        // The best by another metric says nothing.
+        let best = best.filter(|best| {
+            checkpoints
+                .best
+                .as_ref()
+                .is_some_and(|(metric, mode)| (metric, mode) == (&best.metric, &best.mode))
+        });
+        let opened = Folder { best, checkpoints };
         Ok((opened, newest, skipped))
     }
 
@@ -85,12 +115,16 @@ impl Folder {
         let Some(value) = record.measured(metric).filter(|value| !value.is_nan()) else {
             return false;
         };
-        let better = self.best.is_none_or(|best| match mode {
-            MetricMode::Min => value < best,
-            MetricMode::Max => value > best,
+        let better = self.best.as_ref().is_none_or(|best| match mode {
+            MetricMode::Min => value < best.value,
+            MetricMode::Max => value > best.value,
         });
         if better {
-            self.best = Some(value);
+            self.best = Some(Best {
+                metric: metric.clone(),
+                mode: *mode,
+                value,
+            });
         }
         better
     }
@@ -101,10 +135,11 @@ impl Folder {
     }
 
     /// Writes the checkpoint after `steps` steps, and removes those that are not to be kept.
-    pub(crate) fn save(&mut self, sections: &Sections, steps: u64) -> Result<(), CheckpointError> {
+    pub(crate) fn save(&self, sections: &Sections, steps: u64) -> Result<(), CheckpointError> {
         sections.write(&self.path(steps))?;
-        self.last = Some(steps);
-        let files = list(&self.checkpoints.folder)?;
+        let mut files = list(&self.checkpoints.folder)?;
+        // Those of later steps are damaged, or this would have gone on from them.
+        files.retain(|(at, _)| *at <= steps);
         let superfluous = files.len().saturating_sub(self.checkpoints.keep.max(1));
         for (_, path) in &files[..superfluous] {
             // It will be tried again after the next one.
@@ -115,12 +150,19 @@ impl Folder {
 
     /// Writes the best checkpoint.
     pub(crate) fn save_best(&self, sections: &Sections) -> Result<(), CheckpointError> {
-        sections.write(&self.checkpoints.folder.join("best.kiln"))
+        sections.write(&self.checkpoints.folder.join(BEST))
     }
 }
 
 /// The checkpoints in `folder` by their steps, the oldest first.
 fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, CheckpointError> {
+    let mut files = numbered(folder, ".kiln")?;
+    files.sort();
+    Ok(files)
+}
+
+/// The files in `folder` that are called by a step and end like this.
+fn numbered(folder: &Path, end: &str) -> Result<Vec<(u64, PathBuf)>, CheckpointError> {
     let unread = |source| CheckpointError::Read {
         path: folder.to_owned(),
         source,
@@ -129,11 +171,10 @@ fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, CheckpointError> {
     for entry in fs::read_dir(folder).map_err(unread)? {
         let path = entry.map_err(unread)?.path();
         let name = path.file_name().and_then(|name| name.to_str());
-        let steps = name.and_then(|name| name.strip_prefix("step-")?.strip_suffix(".kiln"));
+        let steps = name.and_then(|name| name.strip_prefix("step-")?.strip_suffix(end));
         if let Some(steps) = steps.and_then(|steps| steps.parse().ok()) {
             files.push((steps, path));
         }
     }
-    files.sort();
     Ok(files)
 }

@@ -20,6 +20,7 @@ use crate::schedule::{Metric, MetricMode};
 
 pub use error::{CheckpointError, Difference, Skipped};
 pub(super) use file::Sections;
+use folder::Best;
 pub(super) use folder::Folder;
 pub(super) use settings::{Setting, differences, settings};
 
@@ -134,11 +135,13 @@ impl Checkpoints {
         self
     }
 
-    /// Whether to go on although something differs that does no harm: another schedule, other numbers
-    /// of the optimizer, more epochs, hyper-parameters that change no parameter's shape, another
+    /// Whether to go on although something differs that does no harm: another schedule (but for a new
+    /// plateau, which would need to have seen the epochs before), other numbers of the optimizer, more epochs, hyper-parameters that change no parameter's shape, another
     /// device, other examples of the same number. What would do harm stays an error: another batch or
     /// seed, and data of another length, which would have examples seen twice or not at all, and
     /// another network.
+    ///
+    /// A training that a hook had ended goes on, too.
     pub fn allow_changes(mut self, allow: bool) -> Self {
         self.allow_changes = allow;
         self
@@ -164,8 +167,8 @@ pub(super) struct State<'a> {
     pub hooks: Vec<(String, serde_json::Value)>,
     /// Of `update newton_cg`: its damping, and whether it stands still.
     pub newton: Option<(f64, bool)>,
-    /// The best value of the metric by which one is kept.
-    pub best: Option<f64>,
+    /// The best so far by the metric by which one is kept.
+    pub best: Option<Best>,
 }
 
 /// A checkpoint that was read and is whole.
@@ -196,10 +199,8 @@ impl Checkpoint {
                 state,
                 sections,
             }),
-            Err(error) => {
-                let reason = error.to_string();
-                Err(CheckpointError::Damaged { path, reason })
-            }
+            // Its checksum is right, so it is what somebody wrote.
+            Err(_) => Err(CheckpointError::Version { path }),
         }
     }
 

@@ -9,7 +9,7 @@ use crc32fast::Hasher;
 use serde::{Deserialize, Serialize};
 
 use super::Difference;
-use crate::data::{DataError, Source};
+use crate::data::{DataError, Draw, Source, fetched};
 use crate::device;
 use crate::model::{self, Model};
 
@@ -46,6 +46,7 @@ pub(crate) fn settings<M: Model>(
     model: &M,
     train: &dyn Source,
     validation: Option<&dyn Source>,
+    seed: u64,
 ) -> Result<Vec<Setting>, DataError> {
     let mut settings = vec![Setting::fixed("model", model::name::<M>())];
     let config = config_to_json(model.config());
@@ -62,10 +63,15 @@ pub(crate) fn settings<M: Model>(
     settings.push(Setting::fixed("inputs", format!("{:?}", train.inputs())));
     let targets: Vec<_> = train.targets().iter().map(ToString::to_string).collect();
     settings.push(Setting::fixed("targets", targets.join(", ")));
-    settings.push(Setting::safe("content of the examples", sample(train)?));
+    settings.push(Setting::safe(
+        "content of the examples",
+        sample(train, None)?,
+    ));
+    let drawn = sample(train, Some(Draw { seed, epoch: 0 }))?;
+    settings.push(Setting::safe("augmentation of the examples", drawn));
     if let Some(validation) = validation {
         settings.push(Setting::safe("validation examples", validation.len()));
-        let content = sample(validation)?;
+        let content = sample(validation, None)?;
         settings.push(Setting::safe("content of the validation examples", content));
     }
     Ok(settings)
@@ -96,13 +102,13 @@ pub(crate) fn differences(then: &[Setting], now: &[Setting]) -> Vec<Difference> 
 /// How many examples stand for all of them.
 const SAMPLE: usize = 64;
 
-/// A checksum of examples from all over `source`: reading gigabytes would take longer than the step
-/// that was lost.
-fn sample(source: &dyn Source) -> Result<String, DataError> {
+/// A checksum of examples from all over `source`, as they are or as they are drawn: reading gigabytes
+/// would take longer than the step that was lost.
+fn sample(source: &dyn Source, draw: Option<Draw>) -> Result<String, DataError> {
     let len = source.len();
     let count = len.min(SAMPLE);
     let indices: Vec<usize> = (0..count).map(|place| place * len / count).collect();
-    let examples = source.gather(&indices)?;
+    let examples = fetched(source, &indices, draw)?;
     let mut crc = Hasher::new();
     let mut add = |data: &TensorData| crc.update(data.as_bytes());
     examples.inputs.iter().for_each(&mut add);

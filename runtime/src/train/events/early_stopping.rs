@@ -13,7 +13,7 @@ use crate::train::{EpochRecord, Flow, Hook, HookError};
 /// the last; [`Checkpoints::best`](crate::train::Checkpoints::best) keeps the best.
 ///
 /// An epoch is better if its metric is better than the best so far by more than
-/// [`min_delta`](Self::min_delta); a NaN never is. Training ends after the first epoch that makes more
+/// [`min_delta`](Self::min_delta); what is not finite never is. Training ends after the first epoch that makes more
 /// than [`patience`](Self::patience) in a row that were not.
 ///
 /// ```
@@ -86,6 +86,10 @@ impl EarlyStopping {
 }
 
 impl<M> Hook<M> for EarlyStopping {
+    fn name(&self) -> &'static str {
+        "EarlyStopping"
+    }
+
     fn epoch(&mut self, epoch: &EpochRecord, _: &M) -> Result<Flow, HookError> {
         let metric = &self.metric;
         let value = epoch.measured(metric).ok_or_else(|| {
@@ -99,7 +103,7 @@ impl<M> Hook<M> for EarlyStopping {
             MetricMode::Min => value < best - self.min_delta,
             MetricMode::Max => value > best + self.min_delta,
         });
-        if better && !value.is_nan() {
+        if better && value.is_finite() {
             (*best, *bad) = (Some((value, epoch.epoch)), 0);
             return Ok(Flow::Continue(()));
         }

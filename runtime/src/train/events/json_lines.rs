@@ -1,7 +1,7 @@
 //! Metrics as JSON lines.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -49,7 +49,7 @@ use crate::train::{EpochRecord, Flow, Hook, HookError, Run, StepRecord};
 pub struct JsonLines {
     path: PathBuf,
     /// How long the file was at the checkpoint.
-    length: u64,
+    length: Option<u64>,
     file: Option<BufWriter<File>>,
 }
 
@@ -65,7 +65,7 @@ impl JsonLines {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         JsonLines {
             path: path.into(),
-            length: 0,
+            length: None,
             file: None,
         }
     }
@@ -81,16 +81,41 @@ impl JsonLines {
     }
 }
 
+/// The length of the lines in `file` until the step `last`.
+fn until(file: &File, last: u64) -> std::io::Result<u64> {
+    let mut length = 0;
+    for line in BufReader::new(file).lines() {
+        let line = line?;
+        let value: Value = serde_json::from_str(&line).unwrap_or_default();
+        let step = value["step"].as_u64().or(value["steps"].as_u64());
+        if step.is_none_or(|step| step > last) {
+            break;
+        }
+        length += line.len() as u64 + 1;
+    }
+    Ok(length)
+}
+
 impl<M> Hook<M> for JsonLines {
-    fn begin(&mut self, _: &Run) -> Result<(), HookError> {
+    fn name(&self) -> &'static str {
+        "JsonLines"
+    }
+
+    fn begin(&mut self, run: &Run) -> Result<(), HookError> {
         let open = || {
             let mut options = OpenOptions::new();
             let mut file = options
                 .create(true)
+                .read(true)
                 .write(true)
                 .truncate(false)
                 .open(&self.path)?;
-            let length = self.length.min(file.metadata()?.len());
+            let length = match (self.length, run.steps) {
+                (Some(length), _) => length.min(file.metadata()?.len()),
+                (None, 0) => 0,
+                // The checkpoint knows nothing of it: what came until then stays.
+                (None, steps) => until(&file, steps)?,
+            };
             file.set_len(length)?;
             file.seek(SeekFrom::End(0))?;
             Ok::<_, std::io::Error>(file)
@@ -110,13 +135,11 @@ impl<M> Hook<M> for JsonLines {
 
     fn save(&mut self) -> Result<Value, HookError> {
         let position = self.file.as_mut().map(Seek::stream_position).transpose()?;
-        Ok(position.unwrap_or(self.length).into())
+        Ok(position.or(self.length).into())
     }
 
     fn restore(&mut self, state: &Value) -> Result<(), HookError> {
-        self.length = state
-            .as_u64()
-            .ok_or("the state of the JSON lines is no length")?;
+        self.length = state.as_u64();
         Ok(())
     }
 }
