@@ -142,7 +142,7 @@ impl<'a, M: Model> Report<'a, M> {
     ///
     /// A data set that does not fit the model or is empty, or an error of the source.
     pub fn examples(mut self, source: &dyn Source) -> Result<Self, ReportError> {
-        self.content.predictions = Some(Predictions::of(self.model, source)?);
+        self.content.predictions = Some(Predictions::of(self.model, source, self.content.setup)?);
         Ok(self)
     }
 

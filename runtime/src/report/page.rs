@@ -128,6 +128,7 @@ fn figures(content: &Content) -> String {
         if let Some(share) = last.validation.and_then(|validation| validation.accuracy) {
             let best =
                 evaluated().filter_map(|(epoch, found)| Some((epoch.epoch, found.accuracy?)));
+            let best = best.filter(|(_, share)| share.is_finite());
             // Of equal ones the first.
             let best = best.min_by(|(_, a), (_, b)| b.total_cmp(a));
             let below = best.map_or_else(String::new, |(epoch, share)| {
@@ -137,6 +138,7 @@ fn figures(content: &Content) -> String {
         }
         if let Some(validation) = last.validation {
             let best = evaluated().map(|(epoch, found)| (epoch.epoch, found.loss));
+            let best = best.filter(|(_, loss)| loss.is_finite());
             let best = best.min_by(|(_, a), (_, b)| a.total_cmp(b));
             let below = best.map_or_else(String::new, |(epoch, loss)| {
                 format!("best {} after epoch {epoch}", short(loss))

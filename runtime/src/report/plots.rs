@@ -75,6 +75,8 @@ pub(super) enum HeatKind {
 pub(super) const MOST_CLASSES: usize = 200;
 /// More points than this make the page large and no plot better.
 const MOST_POINTS: usize = 20_000;
+/// More columns of a table than this are narrower than a pixel.
+const MOST_COLUMNS: usize = 1_000;
 
 impl Plots {
     pub(super) fn of(content: &Content) -> Plots {
@@ -82,6 +84,7 @@ impl Plots {
         lines.extend(steps(content));
         lines.extend(measured(content.history));
         lines.retain(|plot| plot.curves.iter().any(Curve::shows));
+        lines.iter_mut().for_each(Lines::thin);
         let heat = [trust_ratios(content), confusion(content)];
         Plots {
             lines,
@@ -91,6 +94,32 @@ impl Plots {
 
     pub(super) fn heat(&self, kind: HeatKind) -> Option<usize> {
         self.heat.iter().position(|heat| heat.kind == kind)
+    }
+}
+
+impl Lines {
+    /// Of more points than a page holds, those where a curve is smallest and largest for a while, so that
+    /// no peak is lost.
+    fn thin(&mut self) {
+        let count = self.at.len();
+        if count <= MOST_POINTS {
+            return;
+        }
+        let length = (2 * self.curves.len() * count).div_ceil(MOST_POINTS - 2);
+        let mut kept = BTreeSet::from([0, count - 1]);
+        for Curve { values, .. } in &self.curves {
+            for first in (0..count).step_by(length) {
+                let places = first..count.min(first + length);
+                let mut known: Vec<_> = places.filter_map(|at| Some((values[at]?, at))).collect();
+                known.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+                kept.extend(known.first().map(|(_, at)| *at));
+                kept.extend(known.last().map(|(_, at)| *at));
+            }
+        }
+        self.at = kept.iter().map(|at| self.at[*at]).collect();
+        for curve in &mut self.curves {
+            curve.values = kept.iter().map(|at| curve.values[*at]).collect();
+        }
     }
 }
 
@@ -134,17 +163,15 @@ fn epochs(history: &[EpochRecord]) -> Vec<Lines> {
 
 fn steps(content: &Content) -> Vec<Lines> {
     let (log, history) = (content.log, content.history);
-    let apart = log.len().div_ceil(MOST_POINTS).max(1);
-    let kept = || log.iter().step_by(apart);
     let lines = |title: &str, curves| Lines {
         title: title.to_owned(),
         over: "step",
-        at: kept().map(|step| step.step).collect(),
+        at: log.iter().map(|step| step.step).collect(),
         curves,
         percent: false,
         group: Group::Training,
     };
-    let losses: Vec<f64> = kept().map(|step| step.loss).collect();
+    let losses: Vec<f64> = log.iter().map(|step| step.loss).collect();
     let each = losses.iter().copied().map(Some);
     let loss = match losses.len() / 50 {
         0 | 1 => vec![Curve::new("each", Colour::Training, each)],
@@ -157,9 +184,9 @@ fn steps(content: &Content) -> Vec<Lines> {
             ),
         ],
     };
-    let norm = kept().map(|step| Some(step.gradient_norm));
-    let speed = kept().map(|step| Some(step.examples_per_second));
-    let rate = kept().map(|step| Some(step.rate));
+    let norm = log.iter().map(|step| Some(step.gradient_norm));
+    let speed = log.iter().map(|step| Some(step.examples_per_second));
+    let rate = log.iter().map(|step| Some(step.rate));
     let mut rates = lines(
         "Learning rate",
         vec![Curve::new("rate", Colour::Other, rate)],
@@ -189,9 +216,23 @@ fn steps(content: &Content) -> Vec<Lines> {
 
 /// The mean of each number and those before it, `width` in all.
 fn running_mean(numbers: &[f64], width: usize) -> impl Iterator<Item = Option<f64>> {
-    (1..=numbers.len()).map(move |end| {
-        let window = &numbers[end.saturating_sub(width)..end];
-        Some(window.iter().sum::<f64>() / window.len() as f64)
+    // The end of one block and the beginning of the next: a number that is subtracted again, as from
+    // a running sum, would leave its rounding behind.
+    let mut ends = numbers.to_vec();
+    for block in ends.chunks_mut(width) {
+        let mut sum = 0.0;
+        for number in block.iter_mut().rev() {
+            sum += *number;
+            *number = sum;
+        }
+    }
+    let mut beginning = 0.0;
+    numbers.iter().enumerate().map(move |(at, number)| {
+        beginning = number + if at % width == 0 { 0.0 } else { beginning };
+        let first = (at + 1).checked_sub(width);
+        let end = first.filter(|first| first % width != 0);
+        let sum = beginning + end.map_or(0.0, |first| ends[first]);
+        Some(sum / width.min(at + 1) as f64)
     })
 }
 
@@ -228,9 +269,12 @@ fn measured(history: &[EpochRecord]) -> Vec<Lines> {
 
 fn trust_ratios(content: &Content) -> Option<Heat> {
     let epochs = content.history.iter();
-    let epochs: Vec<_> = epochs
+    let mut epochs: Vec<_> = epochs
         .filter(|epoch| !epoch.trust_ratios.is_empty())
         .collect();
+    // With the last one, by which the rows are chosen.
+    let apart = epochs.len().div_ceil(MOST_COLUMNS).max(1);
+    epochs = epochs.into_iter().rev().step_by(apart).rev().collect();
     let paths = epochs.iter().flat_map(|epoch| epoch.trust_ratios.keys());
     let paths: BTreeSet<&String> = paths.collect();
     let mut paths: Vec<&String> = paths.into_iter().collect();
@@ -289,10 +333,39 @@ mod tests {
 
     #[test]
     fn a_running_mean_is_that_of_the_numbers_so_far_and_no_more_than_its_width() {
-        let means: Vec<_> = running_mean(&[1.0, 3.0, 5.0, f64::NAN, 7.0], 2).collect();
-        assert_eq!(means[..3], [Some(1.0), Some(2.0), Some(4.0)]);
+        let means: Vec<_> = running_mean(&[1.0, 3.0, 5.0, 1e300, 7.0, 9.0], 2).collect();
+        let expected = [1.0, 2.0, 4.0, 5e299, 5e299, 8.0].map(Some);
+        assert_eq!(means, expected);
+        let means: Vec<_> = running_mean(&[1.0, 3.0, 5.0, 7.0, 9.0, f64::NAN], 3).collect();
+        assert_eq!(means[..5], [1.0, 2.0, 3.0, 5.0, 7.0].map(Some));
         // What is not finite becomes a gap later.
-        assert!(means[3..].iter().flatten().all(|mean| mean.is_nan()));
+        assert!(means[5].is_some_and(f64::is_nan));
+    }
+
+    #[test]
+    fn a_long_curve_keeps_its_peaks_and_its_ends() {
+        let count = 300_007;
+        let mut values: Vec<f64> = (0..count).map(|at| (at as f64).sin()).collect();
+        (values[123_457], values[200_001], values[7]) = (50.0, -50.0, f64::NAN);
+        let mut lines = Lines {
+            title: String::new(),
+            over: "step",
+            at: (0..count).collect(),
+            curves: vec![
+                Curve::new("each", Colour::Faint, values.iter().copied().map(Some)),
+                Curve::new("mean", Colour::Training, running_mean(&values, 100)),
+            ],
+            percent: false,
+            group: Group::Training,
+        };
+        lines.thin();
+        assert!(lines.at.len() <= MOST_POINTS, "{}", lines.at.len());
+        assert_eq!([lines.at[0], *lines.at.last().unwrap()], [0, count - 1]);
+        assert!(lines.at.is_sorted());
+        for (peak, value) in [(123_457, 50.0), (200_001, -50.0)] {
+            let at = lines.at.iter().position(|at| *at == peak).unwrap();
+            assert_eq!(lines.curves[0].values[at], Some(value));
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::ReportError;
 use crate::data::{Examples, Source, Target, checked};
 use crate::kernel;
 use crate::model::{Batch, Model, ModelConfig};
+use crate::train::Run;
 
 /// What a network makes of examples.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ pub(super) struct Picture {
     pub pixels: String,
 }
 
-/// How many examples a forward pass takes.
+/// How many examples a forward pass takes at most.
 const BATCH: usize = 256;
 const WRONG: usize = 16;
 const RIGHT: usize = 8;
@@ -59,7 +60,11 @@ const LIKELY: usize = 3;
 const LARGEST: usize = 96;
 
 impl Predictions {
-    pub(super) fn of<M: Model>(model: &M, source: &dyn Source) -> Result<Self, ReportError> {
+    pub(super) fn of<M: Model>(
+        model: &M,
+        source: &dyn Source,
+        setup: &Run,
+    ) -> Result<Self, ReportError> {
         model.config().check(&source)?;
         if source.is_empty() {
             return Err(ReportError::NoExamples);
@@ -79,8 +84,10 @@ impl Predictions {
         let network = Network::new(model);
         let (mut counts, mut classes) = (BTreeMap::new(), 0);
         let (mut wrong, mut right) = (Vec::new(), Vec::new());
-        for first in (0..source.len()).step_by(BATCH) {
-            let indices: Vec<usize> = (first..source.len().min(first + BATCH)).collect();
+        // What the training had memory for.
+        let batch = (setup.batch / setup.micro_batches.max(1)).clamp(1, BATCH);
+        for first in (0..source.len()).step_by(batch) {
+            let indices: Vec<usize> = (first..source.len().min(first + batch)).collect();
             let Some(read) = network.read(checked(source, &indices)?)? else {
                 let reason = "the network gives more than one tensor of scores".to_owned();
                 return Ok(Predictions::Other(reason));

@@ -176,7 +176,7 @@
       context.font = font;
       context.fillStyle = style("soft");
       context.textAlign = "center";
-      const room = Math.max(...heat.columns.map((name) => context.measureText(name).width)) + 8;
+      const room = heat.columns.reduce((most, name) => Math.max(most, context.measureText(name).width), 0) + 8;
       const every = confusion && room > wide && wide > 20 ? 1 : Math.max(1, Math.ceil(room / wide));
       heat.columns.forEach((name, c) => {
         if (c % every) return;
