@@ -224,6 +224,16 @@ fn gradients_explode_and_vanish() {
         "{finding}"
     );
     let mut log = log;
+    for (at, record) in log.iter_mut().enumerate() {
+        record.gradient_norm = if at == 0 || at == 76 { 1.0 } else { 0.0 };
+    }
+    log[76].gradient_norm = 400.0;
+    let diagnosis = of(&[], &log);
+    let finding = diagnosis.finding(Symptom::ExplodingGradients).unwrap();
+    assert!(
+        finding.remedy.contains("`clip global_norm(1.0)`"),
+        "{finding}"
+    );
     log[30].gradient_norm = f64::INFINITY;
     let diagnosis = of(&[], &log);
     assert_eq!(diagnosis.findings[0].confidence, Confidence::Certain);
@@ -243,6 +253,31 @@ fn gradients_explode_and_vanish() {
     let diagnosis = of(&history, &[]);
     let finding = diagnosis.finding(Symptom::VanishingGradients).unwrap();
     assert_eq!(finding.evidence[0].at, Some(Place::Path("a.weight".into())));
+}
+
+/// The loss of a density falls through 0, where shares of it mean nothing.
+#[test]
+fn a_loss_below_0_is_unjudged() {
+    let reason = |diagnosis: &Diagnosis, symptom| {
+        let mut unjudged = diagnosis.unjudged.iter();
+        let one = unjudged.find(|one| one.symptom == symptom);
+        one.map(|one| one.reason.clone()).unwrap_or_default()
+    };
+    let losses: Vec<f64> = (0..12).map(|at| 1.4 - 0.3 * f64::from(at)).collect();
+    let below = history(&losses, |at| Some((losses[at] + 0.1, 0.5)));
+    let diagnosis = diagnose(Records::new(&below, &[]));
+    assert!(diagnosis.is_healthy(), "{diagnosis}");
+    let found = reason(&diagnosis, Symptom::Underfitting);
+    assert!(found.contains("above 0"), "{found}");
+    let found = reason(&diagnosis, Symptom::Overfitting);
+    assert!(found.contains("validation loss above 0"), "{found}");
+
+    // Only the validation loss: a rise from -1.0 to -0.5 is no generalisation loss of -50 %.
+    let above = history(&decay(0.1, 12), |at| Some((-1.0 + 0.05 * at as f64, 0.9)));
+    let diagnosis = of(&above, &[]);
+    assert!(diagnosis.is_healthy(), "{diagnosis}");
+    let found = reason(&diagnosis, Symptom::Overfitting);
+    assert!(found.contains("validation loss above 0"), "{found}");
 }
 
 /// Whatever is in a file, there is an answer.

@@ -256,6 +256,21 @@ fn units_with_large_negative_biases_are_dead() {
     );
 }
 
+/// A relu may make 0 of what is no number, and its units are not dead for that.
+#[test]
+fn what_is_no_number_is_no_dead_unit() {
+    let device = device(1);
+    let mut mlp = MlpConfig::new().init(&device).unwrap();
+    mlp.h.bias = mlp
+        .h
+        .bias
+        .clone()
+        .map(|bias| bias.map(|bias| Tensor::full([64], f32::NAN, &bias.device())));
+    let error = dead_units(&mlp, &data().0).unwrap_err();
+    let first = matches!(&error, DiagnoseError::NotNumbers { path, layer } if path == "h" && layer == "linear");
+    assert!(first, "{error}");
+}
+
 model! {
     struct Mixed;
     input image: [1, 4, 4];

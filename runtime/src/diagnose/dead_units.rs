@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Bool, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::{Confidence, DiagnoseError, Diagnosis, Evidence, Finding, Place, Symptom, Threshold};
@@ -15,8 +15,9 @@ const SATURATED: f64 = 0.01;
 const SHARE: f64 = 0.4;
 /// The share that leaves no doubt.
 const MOST: f64 = 0.5;
-/// How many examples are seen at a time.
-const BATCH: usize = 256;
+/// How many examples are seen at a time, as many as in a step of a [`Trainer`](crate::train::Trainer)
+/// that is told nothing else.
+const BATCH: usize = 64;
 
 /// Looks for units whose activation has no slope on any example of `source`, in inference mode:
 /// through them no gradient reaches the weights before them, so that they stay as they are.
@@ -61,7 +62,8 @@ const BATCH: usize = 256;
 ///
 /// # Errors
 ///
-/// A data set that does not fit the model or is empty, or an error of the source.
+/// A data set that does not fit the model or is empty, an error of the source, or a layer whose outputs
+/// are no numbers.
 pub fn dead_units<M: Model>(model: &M, source: &dyn Source) -> Result<DeadUnits, DiagnoseError> {
     model.config().check(&source)?;
     let examples = source.len();
@@ -84,12 +86,21 @@ pub fn dead_units<M: Model>(model: &M, source: &dyn Source) -> Result<DeadUnits,
         next: 0,
         path: LayerPath::default(),
         largest: vec![None; summary.layers.len()],
+        nan: vec![None; summary.layers.len()],
     };
     for first in (0..examples).step_by(BATCH) {
         let indices: Vec<usize> = (first..examples.min(first + BATCH)).collect();
         let Batch { input, .. } = Batch::<M>::upload(checked(source, &indices)?, &device)?;
         slopes.next = 0;
         model.observe(input, &mut slopes);
+    }
+    for (row, nan) in summary.layers.iter().zip(slopes.nan) {
+        if nan.is_some_and(|nan| nan.into_data().iter::<bool>().any(|nan| nan)) {
+            return Err(DiagnoseError::NotNumbers {
+                path: row.path.clone(),
+                layer: row.layer.clone(),
+            });
+        }
     }
     let found = summary.layers.iter().zip(slopes.largest);
     let layers = found.filter_map(|(row, largest)| {
@@ -230,6 +241,8 @@ struct Slopes<'a> {
     next: usize,
     path: LayerPath,
     largest: Vec<Option<Tensor<1>>>,
+    /// Whether a layer gave what is no number: an activation may hide it.
+    nan: Vec<Option<Tensor<1, Bool>>>,
 }
 
 impl Slopes<'_> {
@@ -257,6 +270,11 @@ impl Observe for Slopes<'_> {
         };
         let row = self.next + row;
         self.next = row + 1;
+        let nan = value.clone().is_nan().any();
+        self.nan[row] = Some(match self.nan[row].take() {
+            Some(before) => before.bool_or(nan),
+            None => nan,
+        });
         let Some(slope) = slope(&self.rows[row].layer) else {
             return;
         };

@@ -51,6 +51,17 @@ pub enum DiagnoseError {
         /// The number.
         value: f64,
     },
+    /// A layer that gives what is no number.
+    #[error(
+        "the outputs of `{layer}` at {path} are no numbers, so no unit can be judged: look for bad \
+         values in the data, or train again at a lower learning rate"
+    )]
+    NotNumbers {
+        /// The path of the first such layer.
+        path: String,
+        /// What it is, as it is declared.
+        layer: String,
+    },
     /// A training set on which the training failed.
     #[error("training on training set {repeat}, counted from 0, failed: {source}")]
     Repeat {

@@ -31,7 +31,9 @@ const LAST: usize = 5;
 /// It trains a copy, with the optimizer and the batch that are to be used. The rate of step *i* of
 /// *n*, from 0, is *from · (to/from)^(i/(n − 1))*. The losses are smoothed as in fastai's
 /// `lr_find`: *a ← 0.98 a + 0.02 loss*, over *1 − 0.98^(i + 1)*. The test ends after n steps,
-/// when the smoothed loss exceeds four times the smallest so far, or when the loss is not finite.
+/// when the smoothed loss exceeds four times the smallest so far, or when the loss is not finite. Where
+/// the smallest is not above 0, four times it is no bound: there the test ends when the smoothed loss
+/// lies above the smallest by three times what it has fallen, or three times the size of the first.
 ///
 /// ```
 /// use kiln::data::digits;
@@ -212,6 +214,7 @@ impl Schedule for Sweep {
 struct Explosion {
     steps: usize,
     smooth: Smooth,
+    first: Option<f64>,
     best: f64,
 }
 
@@ -220,6 +223,7 @@ impl Explosion {
         Explosion {
             steps,
             smooth: Smooth::default(),
+            first: None,
             best: f64::INFINITY,
         }
     }
@@ -227,8 +231,16 @@ impl Explosion {
     /// Whether the loss explodes.
     fn sees(&mut self, loss: f64) -> (f64, bool) {
         let smoothed = self.smooth.next(loss);
+        let first = *self.first.get_or_insert(smoothed);
         self.best = self.best.min(smoothed);
-        (smoothed, smoothed > EXPLODES * self.best)
+        let explodes = match self.best > 0.0 {
+            true => smoothed > EXPLODES * self.best,
+            false => {
+                let size = first.abs().max(first - self.best);
+                smoothed - self.best > (EXPLODES - 1.0) * size
+            }
+        };
+        (smoothed, explodes)
     }
 }
 
@@ -269,7 +281,9 @@ pub struct RateCurve {
     /// A tenth of the rate at which the smoothed loss is smallest, of the same steps: more cautious
     /// where the loss is noisy.
     pub tenth_of_minimum: Option<f64>,
-    /// The rate at which the loss exploded; `None` where the largest rate was reached before.
+    /// The rate at which the loss exploded: that of the step whose smoothed loss is too large, or of
+    /// the step whose update made the next loss infinite or no number. `None` where the largest rate
+    /// was reached before.
     pub explodes: Option<f64>,
 }
 
@@ -354,5 +368,31 @@ impl fmt::Display for RateCurve {
             rate(self.tenth_of_minimum)
         )?;
         write!(f, "the loss explodes at            {}", rate(self.explodes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_that_falls_through_0_does_not_explode_before_it_rises() {
+        let mut explosion = Explosion::new(1000);
+        let falls = (0..300).map(|step| 1.5 - 0.01 * f64::from(step));
+        assert!(falls.into_iter().all(|loss| !explosion.sees(loss).1));
+        let best = explosion.best;
+        assert!(best < 0.0);
+        // A smoothed loss of three falls above the smallest, which the mean reaches slowly.
+        let rises: Vec<_> = (0..300).map(|_| explosion.sees(20.0)).collect();
+        let end = rises.iter().position(|(_, explodes)| *explodes).unwrap();
+        let bound = best + 3.0 * (1.5 - best);
+        assert!(rises[end].0 > bound && rises[end - 1].0 <= bound);
+    }
+
+    #[test]
+    fn a_loss_around_a_negative_number_does_not_explode() {
+        let mut explosion = Explosion::new(1000);
+        let noisy = (0..300).map(|step| -5.0 + f64::from(step).sin());
+        assert!(noisy.into_iter().all(|loss| !explosion.sees(loss).1));
     }
 }

@@ -14,7 +14,8 @@ pub struct Records<'a> {
     /// Single steps, in their order.
     pub log: &'a [StepRecord],
     /// The number of classes among which the network chooses, where it does: a guess has a cross
-    /// entropy of their logarithm, and is right once in as many times.
+    /// entropy of their logarithm, and is right once in as many times. The loss is taken for a cross
+    /// entropy; of another one, such as `multi_margin`, leave it out where it is not of that size.
     pub classes: Option<usize>,
     /// Why the training stopped, if it did because its numbers were not finite.
     pub diverged: Option<String>,
@@ -99,23 +100,29 @@ pub(super) struct Curve {
 }
 
 impl Curve {
-    /// `None` where there is too little, or where the loss is not finite.
-    pub(super) fn new(records: &Records<'_>) -> Option<Curve> {
+    /// The reason where there is none.
+    pub(super) fn new(records: &Records<'_>) -> Result<Curve, &'static str> {
         let Records { history, log, .. } = *records;
         let points = if history.len() >= EPOCHS {
             epochs(history)
         } else if log.len() >= LOGGED {
             pieces(log)
         } else {
-            return None;
+            return Err(
+                "needs 5 epochs, or 40 steps of the log: train longer, or log more with \
+                 `.log_every(..)`",
+            );
         };
-        if !points
-            .iter()
-            .all(|point| point.loss.is_finite() && point.way.is_finite())
-        {
-            return None;
+        let mut known = points.iter();
+        if !known.all(|point| point.loss.is_finite() && point.way.is_finite()) {
+            return Err("the training losses or the learning rates are not finite");
         }
-        let first = points.first()?;
+        let below = "needs a training loss that begins above 0 and stays there: the rules measure \
+                     in shares of it";
+        if points.iter().any(|point| point.loss < 0.0) {
+            return Err(below);
+        }
+        let first = points.first().ok_or(below)?;
         let epoch = history.first();
         let early = log.first().filter(|record| {
             record.loss.is_finite() && epoch.is_none_or(|epoch| 4 * record.step <= epoch.steps)
@@ -130,7 +137,10 @@ impl Curve {
         };
         let start = early.map_or(first.loss, |record| record.loss.max(least));
         let scale = start.min(guess);
-        (scale > 0.0).then_some(Curve {
+        if scale <= 0.0 {
+            return Err(below);
+        }
+        Ok(Curve {
             points,
             start,
             from_first_step: early.is_some_and(|record| record.step <= 1),

@@ -115,6 +115,8 @@ pub(super) fn validated(records: &Records<'_>) -> Result<Vec<Gap>, &'static str>
         .any(|gap| !(gap.validation.is_finite() && gap.training.is_finite()))
     {
         Err("the validation loss is not finite")
+    } else if gaps.iter().any(|gap| gap.validation <= 0.0) {
+        Err("needs a validation loss above 0: overfitting is measured in shares of it")
     } else {
         Ok(gaps)
     }

@@ -51,8 +51,13 @@ pub(super) fn exploding(records: &Records<'_>) -> Option<Finding> {
         }
     }
     let (over, before, step) = worst?;
-    // One significant digit is enough to write.
-    let norm = format!("{before:.0e}").parse().unwrap_or(before);
+    let remedy = if before > 0.0 {
+        // One significant digit is enough to write.
+        let norm = format!("{before:.0e}").parse().unwrap_or(before);
+        format!("`clip global_norm({norm})`, which is their usual norm; or a lower `peak`")
+    } else {
+        "`clip global_norm(1.0)`; or a lower `peak`".to_owned()
+    };
     Some(Finding {
         symptom: Symptom::ExplodingGradients,
         confidence: Confidence::Likely,
@@ -62,7 +67,7 @@ pub(super) fn exploding(records: &Records<'_>) -> Option<Finding> {
             AtLeast(BURST),
             Place::Step(step),
         )],
-        remedy: format!("`clip global_norm({norm})`, which is their usual norm; or a lower `peak`"),
+        remedy,
     })
 }
 

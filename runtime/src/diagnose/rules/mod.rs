@@ -4,7 +4,7 @@ mod fit;
 mod gradients;
 mod learning_rate;
 
-use super::records::{Curve, EPOCHS, Records};
+use super::records::{Curve, Records};
 use super::{Diagnosis, Finding, Symptom, Unjudged};
 
 /// What the records of a training say of it: see the [module](super) for the rules.
@@ -46,27 +46,23 @@ pub fn diagnose<'a>(records: impl Into<Records<'a>>) -> Diagnosis {
     let curve = Curve::new(&records);
     diagnosis
         .findings
-        .extend(learning_rate::divergence(&records, curve.as_ref()));
+        .extend(learning_rate::divergence(&records, curve.as_ref().ok()));
     match &curve {
-        Some(curve) => diagnosis.findings.extend(of_loss(&records, curve)),
-        None => {
-            let reason = format!(
-                "needs {EPOCHS} epochs or 40 steps of the log with finite losses; train longer, \
-                 or log more with `.log_every(..)`"
-            );
+        Ok(curve) => diagnosis.findings.extend(of_loss(&records, curve)),
+        Err(reason) => {
             for symptom in [
                 Symptom::RateTooHigh,
                 Symptom::RateTooLow,
                 Symptom::Underfitting,
             ] {
-                diagnosis.miss(symptom, &reason);
+                diagnosis.miss(symptom, reason);
             }
         }
     }
     match (&curve, fit::validated(&records)) {
         (_, Err(reason)) => diagnosis.miss(Symptom::Overfitting, reason),
-        (None, Ok(_)) => diagnosis.miss(Symptom::Overfitting, "the losses are not finite"),
-        (Some(curve), Ok(gaps)) => diagnosis.findings.extend(fit::overfitting(curve, &gaps)),
+        (Err(reason), Ok(_)) => diagnosis.miss(Symptom::Overfitting, reason),
+        (Ok(curve), Ok(gaps)) => diagnosis.findings.extend(fit::overfitting(curve, &gaps)),
     }
     if records.log.len() > gradients::BEFORE {
         diagnosis.findings.extend(gradients::exploding(&records));
@@ -76,10 +72,10 @@ pub fn diagnose<'a>(records: impl Into<Records<'a>>) -> Diagnosis {
         diagnosis.miss(Symptom::ExplodingGradients, &reason);
     }
     match &curve {
-        Some(curve) => diagnosis
+        Ok(curve) => diagnosis
             .findings
             .extend(gradients::vanishing(&records, curve)),
-        None => diagnosis.miss(Symptom::VanishingGradients, "needs a curve of the loss"),
+        Err(reason) => diagnosis.miss(Symptom::VanishingGradients, reason),
     }
     diagnosis.miss(
         Symptom::DeadUnits,
