@@ -183,11 +183,15 @@ fn numbers_that_are_not_finite_are_gaps() {
     (run.history, run.log) = long(&run, 5, 200);
     run.history[2].loss = f64::NAN;
     run.history[4].loss = f64::INFINITY;
+    if let Some(validation) = &mut run.history[1].validation {
+        validation.accuracy = Some(f64::NAN);
+    }
     for record in &mut run.log[50..] {
         record.loss = f64::NAN;
         record.gradient_norm = f64::INFINITY;
     }
     let page = Report::new("Diverged", &run).to_html().unwrap();
+    assert!(!page.contains("best NaN"), "{page}");
     for seen in seen("gaps", &page).unwrap() {
         // Three losses of training and five of validation.
         assert_eq!(seen.list("plots")[0]["points"], 8);
