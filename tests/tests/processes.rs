@@ -176,6 +176,13 @@ fn a_rank_that_does_not_come_is_not_waited_for_without_end() {
     );
 }
 
+/// For longer than a rank has patience with others in a training.
+#[test]
+fn a_rank_with_more_to_do_is_waited_for_at_the_end() {
+    let ended = mpirun(3, &["late"]);
+    assert_eq!(ended.values().len(), 3);
+}
+
 /// A training of so many processes, told by `key=value`.
 fn train(ranks: usize, told: &[&str]) -> Ended {
     mpirun(ranks, &[&["train"], told].concat())
@@ -298,6 +305,16 @@ fn what_rank_0_measures_and_decides_holds_for_all() {
     for value in ended.values() {
         assert_eq!(value["stopped"], "six are enough");
         assert_eq!(value["steps"], 6);
+    }
+}
+
+/// No rank has the others wait while it alone passes over the data.
+#[test]
+fn averages_get_their_statistics_on_all_ranks() {
+    let ended = train(4, &["net=normed", "optimizer=swa"]);
+    alike(&ended);
+    for value in ended.values() {
+        assert_eq!(value["gathered"], ended.values()[0]["gathered"]);
     }
 }
 

@@ -48,7 +48,10 @@ pub trait Exchange {
 
     /// Says that this rank cannot go on: whatever the others do next fails with
     /// [`ExchangeError::Failed`], which names this rank and holds `message`. Waits until they have
-    /// heard it. Does nothing once a call has failed.
+    /// heard it. Does nothing once a call has failed, or where there is one rank.
+    ///
+    /// A training that fails calls it, and so ends the exchange of several ranks for the rest of the
+    /// program.
     fn fail(&self, message: &str);
 }
 

@@ -38,7 +38,7 @@ use super::{Exchange, ExchangeError};
 /// wait. A rank that panics while it holds this ends them by `MPI_Abort`; one that is killed, or
 /// leaves by [`std::process::exit`], is noticed by `mpirun`, which ends the rest. A rank that is
 /// still there and does not come is waited for, for half an hour unless
-/// [`patience`](Self::patience) says otherwise.
+/// [`patience`](Self::patience) says otherwise, and without limit once this is dropped.
 ///
 /// Open MPI's `mpirun` passes Ctrl-C on as SIGTERM, which lets a training write a
 /// [checkpoint](crate::train::Checkpoints), and kills a second later: `--mca
@@ -123,6 +123,11 @@ impl Mpi {
     fn headers(&self, step: Step) -> Vec<Header> {
         let own = step.header();
         let mut all = vec![0; HEADER * self.ranks()];
+        // Rank 0 may have much to do after the training, and the others nothing.
+        let patience = match step {
+            Step::Leave => Duration::MAX,
+            _ => self.patience,
+        };
         let begun = Instant::now();
         request::scope(|scope| {
             let mut request = self
@@ -135,11 +140,11 @@ impl Mpi {
                 };
                 if look < LOOKS {
                     thread::yield_now();
-                } else if begun.elapsed() < self.patience {
+                } else if begun.elapsed() < patience {
                     // The other ranks may need this core.
                     thread::sleep(NAP);
                 } else {
-                    let (rank, seconds) = (self.rank(), self.patience.as_secs_f64());
+                    let (rank, seconds) = (self.rank(), patience.as_secs_f64());
                     let message = format!(
                         "rank {rank} has waited {seconds} s for the others; all of them end now \
                          (`Mpi::patience` allows more)\n"
@@ -232,8 +237,11 @@ impl Exchange for Mpi {
     }
 
     fn fail(&self, message: &str) {
-        // The error that comes back is the one that is given here.
-        let _ = self.meet(Step::Fail(message));
+        // One process has nobody to tell, and may try again.
+        if self.ranks() > 1 {
+            // The error that comes back is the one that is given here.
+            let _ = self.meet(Step::Fail(message));
+        }
     }
 }
 

@@ -110,13 +110,15 @@ impl<'a> Ranks<'a> {
     }
 
     /// Sums gradient and loss of a `pass`, to which each process brings its share of the mean, and
-    /// gives `model` the mean of the running statistics. Whether any is to `stop`.
+    /// gives `model` the mean of the running statistics, unless `check` refuses this process's loss.
+    /// Whether any is to `stop`.
     pub(super) fn sum<M: Model>(
         &self,
         model: &M,
         pass: &mut Pass<M>,
         statistics: &Statistics,
         stop: bool,
+        check: impl FnOnce(f64) -> Result<(), TrainError>,
     ) -> Result<bool, TrainError> {
         let mut taking = Taking {
             gradient: std::mem::take(&mut pass.gradient),
@@ -127,7 +129,7 @@ impl<'a> Ranks<'a> {
         // `valid` takes over running statistics that wait to be.
         parts.extend(statistics.read(&model.valid()));
         parts.push(pass.loss.clone());
-        let (sums, stops) = self.sum_all(parts, stop)?;
+        let (sums, stops) = self.sum_all(parts, stop, check)?;
         let mut sums = sums.into_iter();
         let by_id = ids.into_iter().zip(sums.by_ref()).collect();
         let mut giving = Giving {
@@ -145,11 +147,13 @@ impl<'a> Ranks<'a> {
         Ok(stops)
     }
 
-    /// The sum of each of `parts`, none of which is differentiated, in one exchange.
+    /// The sum of each of `parts`, none of which is differentiated, in one exchange, unless `check`
+    /// refuses the last number.
     fn sum_all(
         &self,
         parts: Vec<Tensor<1>>,
         stop: bool,
+        check: impl FnOnce(f64) -> Result<(), TrainError>,
     ) -> Result<(Vec<Tensor<1>>, bool), TrainError> {
         let device = parts[0].device();
         let kinds: Vec<_> = parts
@@ -165,22 +169,24 @@ impl<'a> Ranks<'a> {
         let parts = parts
             .into_iter()
             .map(|part| part.to_device(&device).cast(dtype));
-        let data = Tensor::cat(parts.collect(), 0).into_data();
+        let stop = Tensor::full([1], u8::from(stop), (&device, DType::from(dtype)));
+        let data = Tensor::cat(parts.chain([stop]).collect(), 0).into_data();
+        let last = data.num_elements() - 1;
         let message = |error| ExchangeError::Message {
             reason: format!("{error:?}"),
         };
         let (sums, stops) = if double {
             let mut numbers = data.try_into_vec::<f64>().map_err(message)?;
-            numbers.push(f64::from(u8::from(stop)));
+            check(numbers[last - 1])?;
             self.exchange.sum_double(&mut numbers)?;
-            let stops = numbers.pop();
-            (flat(numbers), stops > Some(0.0))
+            let stops = numbers[last] > 0.0;
+            (flat(numbers), stops)
         } else {
             let mut numbers = data.try_into_vec::<f32>().map_err(message)?;
-            numbers.push(f32::from(u8::from(stop)));
+            check(numbers[last - 1].into())?;
             self.exchange.sum(&mut numbers)?;
-            let stops = numbers.pop();
-            (flat(numbers), stops > Some(0.0))
+            let stops = numbers[last] > 0.0;
+            (flat(numbers), stops)
         };
         let sums = Tensor::<1>::from_data(sums, (&device, DType::from(dtype)));
         let mut end = 0;

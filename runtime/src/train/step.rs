@@ -81,10 +81,10 @@ impl Feed<'_> {
         {
             self.device.seed(self.seed);
             let pass = mean(model, batches, pieces, share, &self.device)?;
-            return self.together(model, pass);
+            return self.together(model, pass, false);
         }
         let batches = batches.collect::<Result<Vec<_>, TrainError>>()?;
-        let first = self.evaluate(model, &batches)?;
+        let first = self.evaluate(model, &batches, false)?;
         let worse = match stepper {
             Stepper::Updater(updater) => updater.ascend(model, &first.gradient),
             Stepper::Minimiser(_) | Stepper::Newton(_) => None,
@@ -92,7 +92,7 @@ impl Feed<'_> {
         let Some(worse) = worse else {
             return Ok(Pass { batches, ..first });
         };
-        let second = self.evaluate(&worse, &batches)?;
+        let second = self.evaluate(&worse, &batches, false)?;
         Ok(Pass {
             gradient: second.gradient,
             loss: Tensor::cat(vec![first.loss, second.loss], 0),
@@ -121,23 +121,28 @@ impl Feed<'_> {
             if let Some(first) = first.take() {
                 return first;
             }
-            match self.evaluate(model, &batches) {
-                Ok(pass) => (pass.loss.into_scalar(), pass.gradient),
-                Err(error) => {
-                    failed = Some(error);
-                    (f64::NAN, GradientsParams::new())
+            if failed.is_none() {
+                match self.evaluate(model, &batches, true) {
+                    Ok(pass) => return (pass.loss.into_scalar(), pass.gradient),
+                    Err(error) => failed = Some(error),
                 }
             }
+            (f64::NAN, GradientsParams::new())
         });
         failed.map_or(Ok(model), Err)
     }
 
     /// The mean gradient and the mean loss over `batches`, with random numbers from `seed`.
-    fn evaluate<M: Model>(&self, model: &M, batches: &[Batch<M>]) -> Result<Pass<M>, TrainError> {
+    fn evaluate<M: Model>(
+        &self,
+        model: &M,
+        batches: &[Batch<M>],
+        trial: bool,
+    ) -> Result<Pass<M>, TrainError> {
         self.device.seed(self.seed);
         let batches = batches.iter().cloned().map(Ok);
         let pass = mean(model, batches, self.pieces, self.share(), &self.device)?;
-        self.together(model, pass)
+        self.together(model, pass, trial)
     }
 
     /// What the loss of a piece is divided by: how many make up the batch, over all processes.
@@ -145,19 +150,27 @@ impl Feed<'_> {
         self.pieces * self.ranks.as_ref().map_or(1, |(ranks, _)| ranks.count())
     }
 
-    /// The `pass` of all processes.
-    fn together<M: Model>(&self, model: &M, mut pass: Pass<M>) -> Result<Pass<M>, TrainError> {
+    /// The `pass` of all processes. Whether the weights of a `trial` are any good its loss tells, and
+    /// all of them have to be told the same.
+    fn together<M: Model>(
+        &self,
+        model: &M,
+        mut pass: Pass<M>,
+        trial: bool,
+    ) -> Result<Pass<M>, TrainError> {
         let Some((ranks, statistics)) = &self.ranks else {
             return Ok(pass);
         };
-        let loss: f64 = pass.loss.clone().into_scalar();
-        if !loss.is_finite() {
+        let input = pass.input.clone();
+        let check = |loss: f64| {
+            if trial || loss.is_finite() {
+                return Ok(());
+            }
             // The others know nothing of the example that did it.
-            let loss = loss * ranks.count() as f64;
-            let layer = first_non_finite(model, pass.input);
-            return Err(self.moment.non_finite(loss, layer));
-        }
-        pass.stop = ranks.sum(model, &mut pass, statistics, self.stop)?;
+            let layer = first_non_finite(model, input);
+            Err(self.moment.non_finite(loss * ranks.count() as f64, layer))
+        };
+        pass.stop = ranks.sum(model, &mut pass, statistics, self.stop, check)?;
         Ok(pass)
     }
 }

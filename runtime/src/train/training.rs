@@ -416,8 +416,12 @@ impl<'a, M: Model> Training<'a, M> {
             epochs,
             ..
         } = self.settings;
-        let looked_at =
+        let mut looked_at =
             validation.is_some() || !metrics.is_empty() || !self.settings.hooks.is_empty();
+        // All at the same time, as it may be a pass over the data.
+        if let Some((ranks, _)) = &self.ranks {
+            looked_at = ranks.first(&looked_at)?;
+        }
         if epoch == epochs || looked_at {
             self.take_average(model)?;
         }

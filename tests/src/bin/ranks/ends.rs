@@ -17,6 +17,9 @@ const ENDS: usize = 2;
 pub fn exchanges(exchange: &Mpi) -> Outcome {
     let (rank, ranks) = (exchange.rank(), exchange.ranks());
     let number = |rank: usize, index: usize| ((7 * index + 13 * rank) as f64).sin();
+    if ranks == 1 {
+        exchange.fail("a training ended with an error, and the next one begins");
+    }
     let (mut bits, mut error) = (Vec::new(), 0f64);
     for size in [0, 1, 1000, 1 << 18, (1 << 19) + 17] {
         let mut single: Vec<f32> = (0..size).map(|i| number(rank, i) as f32).collect();
@@ -45,6 +48,14 @@ pub fn exchanges(exchange: &Mpi) -> Outcome {
         }
     }
     Ok(json!({ "bits": bits, "error": error }))
+}
+
+/// Rank 0 comes to its end long after the others.
+pub fn late(exchange: &Mpi) -> Outcome {
+    if exchange.rank() == 0 {
+        sleep(Duration::from_secs(4));
+    }
+    Ok(json!(null))
 }
 
 /// Exchanges without end, but for rank 2, which goes `how` in their middle.

@@ -31,12 +31,13 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     let mut exchange = Mpi::new()?;
-    if arguments.contains(&"stop") {
+    if arguments.contains(&"stop") || arguments.contains(&"late") {
         exchange = exchange.patience(Duration::from_secs(2));
     }
     let (outcome, folder) = match arguments {
         ["speed"] => return speed::print(&exchange),
         ["exchanges", folder] => (ends::exchanges(&exchange), folder),
+        ["late", folder] => (ends::late(&exchange), folder),
         ["ends", how, folder] => (ends::ends(&exchange, how), folder),
         ["train", told @ .., folder] => {
             let told = told
@@ -46,7 +47,7 @@ fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
         }
         _ => {
             return Err(
-                "usage: ranks speed | exchanges DIR | ends HOW DIR | train KEY=VALUE .. DIR".into(),
+                "usage: ranks speed | exchanges DIR | late DIR | ends HOW DIR | train KEY=VALUE .. DIR".into(),
             );
         }
     };

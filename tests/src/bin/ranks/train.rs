@@ -58,6 +58,12 @@ optimizer! {
 }
 
 optimizer! {
+    struct Mean;
+    update sgd(momentum: 0.9);
+    average swa(from: 50%, every: 1 epoch);
+}
+
+optimizer! {
     struct QuasiNewton;
     update lbfgs(max_iter: 3);
 }
@@ -112,6 +118,7 @@ fn size(told: &Told) -> usize {
 fn with<C: ModelConfig>(exchange: &Mpi, told: &Told, config: C) -> Outcome {
     match told.text("optimizer") {
         Some("sam") => run(exchange, told, config, Sharpness::new()),
+        Some("swa") => run(exchange, told, config, Mean::new()),
         Some("lbfgs") => run(exchange, told, config, QuasiNewton::new()),
         Some("newton_cg") => run(exchange, told, config, Curvature::new()),
         _ => run(exchange, told, config, Momentum::new()),
@@ -136,10 +143,12 @@ fn run<C: ModelConfig, O: Optimizer>(
     let model = config.init(&device)?;
     let (source, validation) = examples(told)?;
     let seen = Arc::new(Mutex::new(Vec::new()));
+    let gathered = Arc::new(AtomicUsize::new(0));
     let source = Watched {
         source,
         seen: seen.clone(),
         asked: AtomicUsize::new(0),
+        gathered: gathered.clone(),
         ill: other.map(str::to_owned),
     };
     let timed = Timed {
@@ -192,6 +201,7 @@ fn run<C: ModelConfig, O: Optimizer>(
         "exchanging": timed.seconds.get(),
         "stopped": run.stopped,
         "seen": *seen,
+        "gathered": gathered.load(Ordering::Relaxed),
     }))
 }
 
@@ -217,6 +227,8 @@ struct Watched {
     source: Boxed,
     seen: Arc<Mutex<Vec<Vec<usize>>>>,
     asked: AtomicUsize,
+    /// Batches that are not to train on.
+    gathered: Arc<AtomicUsize>,
     ill: Option<String>,
 }
 
@@ -234,6 +246,7 @@ impl Source for Watched {
     }
 
     fn gather(&self, indices: &[usize]) -> Result<Examples, DataError> {
+        self.gathered.fetch_add(1, Ordering::Relaxed);
         self.source.gather(indices)
     }
 
