@@ -95,7 +95,8 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    on_device(|device| run(&options, device, &mut std::io::stdout().lock()))
+    // Not locked: the dashboard draws from a thread of its own.
+    on_device(|device| run(&options, device, &mut std::io::stdout()))
 }
 
 fn run(options: &Options, device: &Device, out: &mut impl Write) -> Result<(), Box<dyn Error>> {

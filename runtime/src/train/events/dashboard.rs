@@ -132,9 +132,10 @@ impl<M> Hook<M> for Dashboard {
         let run = run.clone();
         // Nobody can have stopped it yet.
         let _ = self.draw(|renderer, _| {
+            // Burn counts the epoch at hand, and panics where that is none.
             renderer.start(
                 run.epochs,
-                epoch,
+                epoch + 1,
                 Some(run.steps_per_epoch),
                 Some(&run.model),
             );
@@ -172,8 +173,6 @@ impl<M> Hook<M> for Dashboard {
     fn epoch(&mut self, epoch: &EpochRecord, _: &M) -> Result<Flow, HookError> {
         let per_epoch = self.run.as_ref().map_or(1, |run| run.steps_per_epoch);
         self.draw(|renderer, known| {
-            renderer.end_split();
-            renderer.start_split("valid", 1);
             if let Some(validation) = epoch.validation {
                 show(renderer, known, Split::Validation, "Loss", validation.loss);
                 if let Some(accuracy) = validation.accuracy {
@@ -183,8 +182,6 @@ impl<M> Hook<M> for Dashboard {
             for (name, value) in &epoch.metrics {
                 show(renderer, known, Split::Validation, name, *value);
             }
-            renderer.update_split(1);
-            renderer.end_split();
             renderer.update_epoch(epoch.epoch);
             renderer.start_split("train", per_epoch);
         })
