@@ -360,8 +360,8 @@ impl<'a, M: Model, O: Optimizer, S: Schedule> Trainer<'a, M, O, S> {
     /// [checkpoints](Self::checkpoints), and calls [metrics](Self::metric),
     /// [figures](Self::measure) and [hooks](Self::hook); what it comes to holds for all.
     ///
-    /// What ends one ends all: [`TrainError::Exchange`] names the rank that failed, with its error. A
-    /// signal to one of them interrupts the training of all after the same step. `update newton_cg`
+    /// What ends one ends all: [`TrainError::Exchange`] names the rank that failed, with its error; of
+    /// several ranks none can train again afterwards. A signal to one of them interrupts the training of all after the same step. `update newton_cg`
     /// is refused.
     ///
     #[cfg_attr(feature = "mpi", doc = "```no_run")]
