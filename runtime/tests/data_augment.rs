@@ -417,6 +417,15 @@ fn an_augmentation_that_cannot_be_is_refused() {
         let error = Augmented::new(images(), [step]).map(drop);
         assert!(error.is_err(), "{step:?}");
     }
+    // What moves the image would move it away from a target that has places.
+    let image = || Table::values(vec![0.0; 18], &[1, 3, 3], vec![0.0; 18], &[1, 3, 3]).unwrap();
+    let flip = Augmentation::HorizontalFlip { probability: 0.5 };
+    assert_eq!(
+        Augmented::new(image(), [flip]).unwrap_err().to_string(),
+        "source: expected targets of one dimension at most, as a crop, a flip or a rotation moves the \
+         input alone, found values of shape [1, 3, 3]"
+    );
+    assert!(Augmented::new(image(), [erase(0.5, area, aspect, black)]).is_ok());
     // Each step is held to what the one before it leaves.
     assert!(Augmented::new(images(), [crop([2, 2], 0), crop([2, 2], 0)]).is_ok());
     let error = Augmented::new(images(), [crop([2, 2], 0), crop([3, 3], 0)]).unwrap_err();

@@ -325,6 +325,53 @@ fn a_mistake_in_a_table_is_told_with_line_and_column() {
 }
 
 #[test]
+fn a_quote_that_is_never_closed_does_not_take_the_rest_of_the_file_for_a_field() {
+    let folder = Folder::new("quote");
+    let rest = format!("{}3,y\n", " ".repeat(4092)).repeat(5000);
+    for (start, line) in [("a,c\n1,x\n\n2,\"y\n", 4), ("a,\"c\n", 1)] {
+        let path = folder.write("quote.csv", [start, &rest].concat());
+        let error = Csv::classes(1).open(path).unwrap_err().to_string();
+        let expected = format!(
+            "quote.csv: line {line}: a row of 16 MiB or more, with a quote that is never closed?"
+        );
+        assert!(error.ends_with(&expected), "{error}");
+    }
+    // A file may be longer than a row.
+    let path = folder.write("long.csv", ["a,c\n", &rest].concat());
+    assert_eq!(Csv::classes("c").open(path).unwrap().len(), 5000);
+}
+
+#[test]
+fn classes_that_are_none_are_refused() {
+    let folder = Folder::new("classes");
+    let rows = |count| {
+        (0..count)
+            .map(|row| format!("{row},{row}\n"))
+            .collect::<String>()
+    };
+    let numbered = folder.write("numbered.csv", format!("a,c\n{}", rows(100)));
+    assert_eq!(
+        Csv::classes("c").open(&numbered).unwrap_err().to_string(),
+        "classes: expected a column of classes, of which some occur twice; say `class_names` if they \
+         are, found 100 in as many rows"
+    );
+    let names = || (0..100).map(|name| format!(" {name} "));
+    let file = Csv::classes("c")
+        .class_names(names())
+        .open(&numbered)
+        .unwrap();
+    assert_eq!(
+        file.gather(&[42]).unwrap().targets,
+        [TensorData::from([42])]
+    );
+    let twice = Csv::classes("c").class_names(names().chain(["7".to_owned()]));
+    assert_eq!(
+        twice.open(&numbered).unwrap_err().to_string(),
+        "class_names: expected each of them once, found 7"
+    );
+}
+
+#[test]
 fn a_table_that_changes_while_it_is_open_is_an_error() {
     let folder = Folder::new("changes");
     let path = folder.write("table.csv", "a,c\n1,x\n2,y\n3,x\n");

@@ -2,7 +2,12 @@
 //! them.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use kiln::data::{Draw, LabelNoise, Mixed, OneHot, Source, Table, Target, TensorData, digits};
+use std::sync::Arc;
+
+use kiln::data::{
+    Augmented, Draw, LabelNoise, Mixed, Normalization, OneHot, Source, Subset, Table, Target,
+    TensorData, digits,
+};
 use kiln::prelude::*;
 
 /// Example i is i everywhere, and so is its target.
@@ -132,6 +137,48 @@ fn cutmix_puts_a_rectangle_of_the_partner_and_its_share_into_the_target() {
             .sum::<f64>()
     });
     assert!((halves[0] / halves[1] - 1.0).abs() < 0.1, "{halves:?}");
+}
+
+#[test]
+fn what_is_mixed_is_not_split_whatever_is_around_it() {
+    let mixed = || Mixed::mixup(OneHot::new(digits().unwrap()).unwrap(), 0.2).unwrap();
+    let upright = Augmented::new(mixed(), []).unwrap();
+    let normal = Normalization::standardize(&mixed()).unwrap();
+    let sources: [Box<dyn Source>; 5] = [
+        Box::new(mixed()),
+        Box::new(upright),
+        Box::new(normal.apply(mixed()).unwrap()),
+        Box::new(OneHot::new(mixed()).unwrap()),
+        Box::new(Subset::new(Arc::new(mixed()), vec![0, 1, 2, 3]).unwrap()),
+    ];
+    for source in sources {
+        assert_eq!(
+            source.split(0.8, 1).map(drop).unwrap_err().to_string(),
+            "source: expected examples that are not mixed yet; split first, then mix the part to train \
+             on, found mixed ones"
+        );
+    }
+    let (train, _) = ramp(100, &[1]).split(0.5, 1).unwrap();
+    let inside = train.indices().to_vec();
+    let train = Mixed::mixup(train, f64::MIN_POSITIVE).unwrap();
+    let drawn = train.draw(&all(&train), DRAW).unwrap();
+    // Each example is itself or its partner, as λ is 0 or 1: none is of the other part.
+    assert!(
+        drawn.inputs[0]
+            .iter::<f32>()
+            .all(|x| inside.contains(&(x as usize)))
+    );
+}
+
+#[test]
+fn cutmix_refuses_a_target_that_is_an_image() {
+    let image = || Table::values(vec![0.0; 8], &[1, 2, 2], vec![0.0; 8], &[1, 2, 2]).unwrap();
+    assert_eq!(
+        Mixed::cutmix(image(), 1.0).unwrap_err().to_string(),
+        "source: expected targets of one dimension at most, as CutMix cuts a rectangle of the input \
+         alone, found values of shape [1, 2, 2]"
+    );
+    assert!(Mixed::mixup(image(), 1.0).is_ok());
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! recorded, and against what whitening means.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use kiln::data::{DataError, Normalization, Source, Subset, Table, TensorData, digits};
+use kiln::data::{
+    DataError, Examples, Normalization, Source, Subset, Table, Target, TensorData, digits,
+};
 use serde_json::Value;
 
 fn peer() -> Value {
@@ -213,6 +215,16 @@ fn what_never_changes_becomes_nothing_and_never_nan() {
             &found[..3]
         );
     }
+    // Deviations whose reciprocal is no number.
+    let tiny = table(vec![1e-42, 0.0, -1e-42, 0.0], 1);
+    for fitted in [
+        Normalization::standardize(&tiny).unwrap(),
+        Normalization::pca(&tiny, 1, 0.0).unwrap(),
+        Normalization::zca(&tiny, 0.0).unwrap(),
+    ] {
+        let found = features(&fitted.apply(&tiny).unwrap());
+        assert!(found.iter().all(|value| value.abs() < 1e-38), "{found:?}");
+    }
     let single = table(vec![5.0, -5.0], 2);
     let zca = Normalization::zca(&single, 0.0).unwrap();
     assert_eq!(features(&zca.apply(&single).unwrap()), [0.0, 0.0]);
@@ -253,6 +265,24 @@ fn it_is_fitted_to_one_part_and_serves_both_and_a_program_that_reads_it() {
     }
 }
 
+/// A source that says more than any has.
+struct Endless;
+
+impl Source for Endless {
+    fn len(&self) -> usize {
+        1
+    }
+    fn inputs(&self) -> Vec<Vec<usize>> {
+        vec![vec![usize::MAX, 2]]
+    }
+    fn targets(&self) -> Vec<Target> {
+        vec![]
+    }
+    fn gather(&self, _: &[usize]) -> Result<Examples, DataError> {
+        unreachable!("its shape is refused before")
+    }
+}
+
 #[test]
 fn what_cannot_be_fitted_is_refused() {
     let two = || table(vec![1.0, 2.0, 3.0, 5.0], 2);
@@ -263,6 +293,16 @@ fn what_cannot_be_fitted_is_refused() {
     for components in [0, 3, usize::MAX] {
         assert!(Normalization::pca(&two(), components, 0.1).is_err());
     }
+    // Before the data are read, of which these would be refused.
+    let error = Normalization::pca(&table(vec![f32::NAN; 4], 2), 3, 0.1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "components: expected 1 to 2, the number of features, found 3"
+    );
+    assert!(matches!(
+        Normalization::standardize(&Endless),
+        Err(DataError::Shape { .. })
+    ));
     assert!(Normalization::standardize(&table(vec![], 2)).is_err());
     assert_eq!(
         Normalization::standardize(&table(vec![1.0, 2.0, f32::NAN, 1.0], 2))

@@ -130,7 +130,8 @@ impl<S: Source> Augmented<S> {
     ///
     /// [`DataError::Argument`] unless the source has one input `[channels, height, width]` and each
     /// step is possible: probabilities in `0..=1`, ranges in order and finite, a window no larger
-    /// than the image with its padding.
+    /// than the image with its padding. No target may have two dimensions or more, such as a class or a
+    /// value for each pixel, unless all steps are erasing: what a step moves would move away from it.
     pub fn new(
         source: S,
         steps: impl IntoIterator<Item = Augmentation>,
@@ -140,6 +141,12 @@ impl<S: Source> Augmented<S> {
         let mut augmented = shape;
         for step in &steps {
             augmented = step.check(augmented)?;
+            if !matches!(step, Augmentation::Erasing { .. }) {
+                no_place(
+                    &source,
+                    "a crop, a flip or a rotation moves the input alone",
+                )?;
+            }
         }
         Ok(Self {
             source,
@@ -197,6 +204,10 @@ impl<S: Source> Source for Augmented<S> {
     fn draw(&self, indices: &[usize], draw: Draw) -> Result<Examples, DataError> {
         self.images(indices, Some(draw))
     }
+
+    fn mixes(&self) -> bool {
+        self.source.mixes()
+    }
 }
 
 /// `[channels, height, width]` of the only input of `source`.
@@ -211,6 +222,18 @@ pub(super) fn image_shape(source: &dyn Source) -> Result<[usize; 3], DataError> 
                 expected,
                 format!("{inputs:?}"),
             ))
+        }
+    }
+}
+
+/// Refuses targets that belong to places of the input: of two dimensions or more.
+pub(super) fn no_place(source: &dyn Source, why: &str) -> Result<(), DataError> {
+    let targets = source.targets();
+    match targets.iter().find(|target| target.shape().len() > 1) {
+        None => Ok(()),
+        Some(target) => {
+            let expected = format!("targets of one dimension at most, as {why}");
+            Err(DataError::argument("source", expected, target))
         }
     }
 }

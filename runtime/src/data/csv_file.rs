@@ -1,15 +1,21 @@
 //! Tables of text, a row for each example.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Take};
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::place::read_exact_at;
 use super::{DataError, Examples, Source, Table, Target, TensorData};
+
+/// The most bytes of a row: of one that is longer, a quote was most likely never closed.
+const LONGEST: u64 = 16 << 20;
+
+/// So many rows of which each has a class of its own are no coincidence.
+const SUSPICIOUS: usize = 100;
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,9 +121,10 @@ impl Csv {
 
     /// The classes in the order of their numbers; any other name is an error. Otherwise they are those
     /// of the file, by their values if all are whole numbers and by the alphabet if not: give a test file
-    /// the [names](CsvFile::class_names) of the training file.
+    /// the [names](CsvFile::class_names) of the training file. Blanks around a name do not count.
     pub fn class_names<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.class_names = Some(names.into_iter().map(N::into).collect());
+        let names = names.into_iter().map(|name| name.into().trim().to_owned());
+        self.class_names = Some(names.collect());
         self
     }
 
@@ -138,8 +145,9 @@ impl Csv {
     /// # Errors
     ///
     /// [`DataError::Read`] if the file cannot be read; [`DataError::Decode`] if its rows are not of one
-    /// length; [`DataError::Argument`] if a column does not exist or is asked for twice, or no column is
-    /// left for the features; [`DataError::Field`] where a feature or a value is no finite number, or a
+    /// length, or one has more than 16 MiB; [`DataError::Argument`] if a column does not exist or is
+    /// asked for twice, no column is left for the features, a class is named twice, or without names
+    /// each of 100 rows or more has a class of its own; [`DataError::Field`] where a feature or a value is no finite number, or a
     /// class none of [`class_names`](Self::class_names).
     pub fn open(self, path: impl AsRef<Path>) -> Result<CsvFile, DataError> {
         let path = path.as_ref();
@@ -147,9 +155,12 @@ impl Csv {
             path: path.to_owned(),
             source,
         })?;
-        let mut reader = self.reader(&file);
+        let known = self.class_names.as_deref().map(numbered).transpose()?;
+        let mut reader = self.reader((&file).take(LONGEST));
         // The first row, whether or not it is an example: `reader` hands it out again if it is one.
-        let first = reader.byte_headers().map_err(|error| wrong(path, error))?;
+        let first = reader.byte_headers().cloned();
+        held(&reader, path, 0)?;
+        let first = first.map_err(|error| wrong(path, error))?;
         let first = first
             .iter()
             .enumerate()
@@ -162,10 +173,14 @@ impl Csv {
         let mut classes = BTreeSet::new();
         let mut rows = Vec::new();
         let mut record = ByteRecord::new();
-        while reader
-            .read_byte_record(&mut record)
-            .map_err(|error| wrong(path, error))?
-        {
+        loop {
+            let before = reader.position().byte();
+            reader.get_mut().set_limit(LONGEST);
+            let read = reader.read_byte_record(&mut record);
+            held(&reader, path, before)?;
+            if !read.map_err(|error| wrong(path, error))? {
+                break;
+            }
             let start = record.position().map_or(0, csv::Position::byte);
             rows.push(start);
             layout.numbers(&record, start, &layout.features, &mut Vec::new())?;
@@ -175,15 +190,25 @@ impl Csv {
                 }
                 Place::Class(column) => {
                     let name = text(&record[*column]);
-                    if let Some(known) = &self.class_names
-                        && !known.contains(&name)
-                    {
-                        let expected = format!("one of {}", known.join(", "));
-                        return Err(layout.field(start, *column, expected, name));
+                    match &known {
+                        None => {
+                            classes.insert(name);
+                        }
+                        Some(known) if known.contains_key(&name) => {}
+                        Some(_) => {
+                            let names = self.class_names.unwrap_or_default();
+                            let expected = format!("one of {}", names.join(", "));
+                            return Err(layout.field(start, *column, expected, name));
+                        }
                     }
-                    classes.insert(name);
                 }
             }
+        }
+        if classes.len() >= SUSPICIOUS && classes.len() == rows.len() {
+            let expected =
+                "a column of classes, of which some occur twice; say `class_names` if they are";
+            let found = format!("{} in as many rows", classes.len());
+            return Err(DataError::argument("classes", expected, found));
         }
         rows.push(reader.position().byte());
         let class_names = match self.class_names.clone() {
@@ -193,6 +218,7 @@ impl Csv {
         Ok(CsvFile {
             csv: self,
             layout,
+            classes: numbered(&class_names)?,
             class_names,
             rows,
             file,
@@ -205,6 +231,37 @@ impl Csv {
             .delimiter(self.delimiter)
             .from_reader(source)
     }
+}
+
+/// The number of each class.
+fn numbered(names: &[String]) -> Result<HashMap<String, usize>, DataError> {
+    let mut classes = HashMap::new();
+    for (class, name) in names.iter().enumerate() {
+        if classes.insert(name.clone(), class).is_some() {
+            return Err(DataError::argument(
+                "class_names",
+                "each of them once",
+                name,
+            ));
+        }
+    }
+    Ok(classes)
+}
+
+/// Refuses a row, from `start` on or soon after, that took all that may be read for one.
+fn held(reader: &Reader<Take<&File>>, path: &Path, start: u64) -> Result<(), DataError> {
+    if reader.get_ref().limit() > 0 {
+        return Ok(());
+    }
+    let line = line_at(path, start);
+    let most = LONGEST >> 20;
+    Err(DataError::Decode {
+        path: path.to_owned(),
+        source: format!(
+            "line {line}: a row of {most} MiB or more, with a quote that is never closed?"
+        )
+        .into(),
+    })
 }
 
 /// By their values if all are whole numbers, and by the alphabet if not.
@@ -381,6 +438,7 @@ pub struct CsvFile {
     csv: Csv,
     layout: Layout,
     class_names: Vec<String>,
+    classes: HashMap<String, usize>,
     /// Where each row begins, and where the last one ends.
     rows: Vec<u64>,
     file: File,
@@ -466,8 +524,7 @@ impl CsvFile {
             Place::Values(columns) => numbers(columns, values),
             Place::Class(column) => {
                 let name = text(&record[*column]);
-                let class = self.class_names.iter().position(|class| *class == name);
-                labels.push(class.ok_or_else(changed)?);
+                labels.push(*self.classes.get(&name).ok_or_else(changed)?);
                 Ok(())
             }
         }

@@ -191,4 +191,8 @@ impl<S: Source> Source for LabelNoise<S> {
         let examples = fetched(&self.source, indices, Some(draw))?;
         Ok(self.replaced(indices, examples))
     }
+
+    fn mixes(&self) -> bool {
+        self.source.mixes()
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use super::augment::{image_shape, probability};
+use super::augment::{image_shape, no_place, probability};
 use super::image::Window;
 use super::shuffle::SplitMix64;
 use super::source::{fetched, floats};
@@ -24,10 +24,13 @@ use super::{DataError, Draw, Examples, Source, Target, TensorData};
 /// Each example has a λ and a partner of its own, any example of the source, both drawn from the seed,
 /// the epoch and the example's index; the authors' code has one λ for a batch and partners within it,
 /// so that an example depends on who else is there. What is [drawn](Source::draw) is mixed; what is
-/// [gathered](Source::gather), as for validation, is not.
+/// [gathered](Source::gather), as for validation, is not. Since a partner may be any example, what is to
+/// be tested on is [split](Source::split) off before; afterwards that is an error.
 ///
 /// Targets are mixed as numbers, so classes become probabilities first, by
-/// [`OneHot`](super::OneHot), for training and for validation:
+/// [`OneHot`](super::OneHot), for training and for validation. Probabilities are values, of which none is
+/// right or wrong: such a training reports its loss and no accuracy. For that compare what
+/// the trained model gives with the plain classes.
 ///
 /// ```
 /// use kiln::data::{Mixed, OneHot, digits};
@@ -86,9 +89,11 @@ impl<S: Source> Mixed<S> {
     /// # Errors
     ///
     /// Those of [`mixup`](Self::mixup), and [`DataError::Argument`] unless the source has one input
-    /// `[channels, height, width]`.
+    /// `[channels, height, width]` and targets of one dimension at most: an image to be learned would
+    /// have to be cut alike.
     pub fn cutmix(source: S, alpha: f64) -> Result<Self, DataError> {
         let kind = Kind::CutMix(image_shape(&source)?);
+        no_place(&source, "CutMix cuts a rectangle of the input alone")?;
         Self::new(source, kind, alpha)
     }
 
@@ -151,31 +156,27 @@ impl<S: Source> Source for Mixed<S> {
         if let Some(&index) = indices.iter().find(|&&index| index >= len) {
             return Err(DataError::Index { index, len });
         }
-        // The examples first and then their partners, in one go.
+        // The examples first and then the partners of those that are mixed, in one go.
         let mut both = indices.to_vec();
-        let mut mixtures = Vec::with_capacity(indices.len());
-        for &index in indices {
+        let mut mixtures = Vec::new();
+        for (place, &index) in indices.iter().enumerate() {
             let mut random = draw.random(index);
-            let mixed = random.unit() <= self.probability;
-            both.push(if mixed {
-                random.below(len as u64) as usize
-            } else {
-                index
-            });
-            mixtures.push(Mixture::new(self.kind, self.alpha, &mut random));
+            if random.unit() <= self.probability {
+                both.push(random.below(len as u64) as usize);
+                mixtures.push((place, Mixture::new(self.kind, self.alpha, &mut random)));
+            }
         }
         let Examples { inputs, targets } = fetched(&self.source, &both, Some(draw.beneath()))?;
         let mix = |tensor: TensorData, mix: Mix| {
             let mut shape = tensor.shape().to_vec();
             shape[0] = indices.len();
             let mut values = floats(tensor)?;
-            let width = shape[1..].iter().product::<usize>().max(1);
+            let width = shape[1..].iter().product::<usize>();
             let partners = values.split_off(indices.len() * width);
-            let pairs = values
-                .chunks_exact_mut(width)
-                .zip(partners.chunks_exact(width));
-            for ((example, partner), mixture) in pairs.zip(&mixtures) {
-                mix(mixture, example, partner);
+            for ((place, mixture), partner) in
+                mixtures.iter().zip(partners.chunks_exact(width.max(1)))
+            {
+                mix(mixture, &mut values[place * width..][..width], partner);
             }
             Ok::<_, DataError>(TensorData::new(values, shape))
         };
@@ -186,6 +187,10 @@ impl<S: Source> Source for Mixed<S> {
             .map(|tensor| mix(tensor, Mixture::target));
         let targets = targets.collect::<Result<_, _>>()?;
         Ok(Examples { inputs, targets })
+    }
+
+    fn mixes(&self) -> bool {
+        true
     }
 }
 
@@ -252,7 +257,9 @@ impl Mixture {
 
 /// Beta(α, α), as the share of one of two numbers from Gamma(α).
 fn beta(random: &mut SplitMix64, alpha: f64) -> f64 {
-    // In logarithms: for a small α both numbers are often below what a number can be.
+    // In logarithms: for a small α both numbers are often below what a number can be. Where the
+    // logarithms are so too, the share has long been 0 or 1, one as likely as the other.
+    let alpha = alpha.max(1e-300);
     let [a, b] = [(); 2].map(|()| log_gamma_variate(random, alpha));
     1.0 / (1.0 + (b - a).exp())
 }
@@ -278,6 +285,16 @@ fn log_gamma_variate(random: &mut SplitMix64, shape: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beta_of_a_tiny_alpha_is_0_or_1_as_often() {
+        for alpha in [f64::from_bits(1), f64::MIN_POSITIVE, 1e-300] {
+            let sample = sample(alpha);
+            assert!(sample.iter().all(|&value| value == 0.0 || value == 1.0));
+            let ones = sample.iter().sum::<f64>();
+            assert!((ones - 10_000.0).abs() < 4.0 * 5_000f64.sqrt(), "{ones}");
+        }
+    }
 
     fn sample(alpha: f64) -> Vec<f64> {
         let mut random = SplitMix64::new(5);

@@ -110,12 +110,10 @@ impl Normalization {
                 squares[group] += (x - mean[group]).powi(2);
             });
         })?;
-        let scale = squares.into_iter().map(|squares: f64| {
-            match (squares / (source.len() * alike) as f64).sqrt() {
-                0.0 => 1.0,
-                deviation => 1.0 / deviation,
-            }
-        });
+        let count = (source.len() * alike) as f64;
+        let scale = squares
+            .into_iter()
+            .map(|squares: f64| reciprocal((squares / count).sqrt()).unwrap_or(1.0));
         let spread = |values: Vec<f64>| {
             let values = values.into_iter();
             values.flat_map(|value| vec![value as f32; alike]).collect()
@@ -138,21 +136,22 @@ impl Normalization {
     /// Those of [`standardize`](Self::standardize), and [`DataError::Argument`] unless ε is finite and
     /// not negative, `components` is 1 to the number of features, and those are 8192 at most.
     pub fn pca(source: &dyn Source, components: usize, epsilon: f64) -> Result<Self, DataError> {
-        let Principal {
-            features: Features { shape, width },
-            mean,
-            vectors,
-            scale,
-        } = Principal::of(source, epsilon)?;
+        let Features { width, .. } = Features::of(source)?;
         if components == 0 || components > width {
             let expected = format!("1 to {width}, the number of features");
             return Err(DataError::argument("components", expected, components));
         }
+        let Principal {
+            features,
+            mean,
+            vectors,
+            scale,
+        } = Principal::of(source, epsilon)?;
         let matrix = DMatrix::from_fn(components, width, |row, column| {
             (vectors[(column, row)] * scale[row]) as f32
         });
         Ok(Self {
-            shape,
+            shape: features.shape,
             mean,
             map: Map::Matrix {
                 shape: vec![components],
@@ -262,10 +261,6 @@ impl Normalization {
 
     /// Whether it is of one piece, which one that was read need not be.
     fn check(&self) -> Result<(), DataError> {
-        let product = |shape: &[usize]| {
-            let sizes = shape.iter();
-            sizes.copied().try_fold(1, usize::checked_mul)
-        };
         let width = product(&self.shape).filter(|&width| width > 0 && width == self.mean.len());
         let sound = width.is_some_and(|width| match &self.map {
             Map::Scale(scale) => scale.len() == width,
@@ -283,6 +278,17 @@ impl Normalization {
         );
         Err(DataError::argument("normalization", expected, found))
     }
+}
+
+/// How many numbers a shape has, unless that is beyond a number itself.
+fn product(shape: &[usize]) -> Option<usize> {
+    shape.iter().copied().try_fold(1, usize::checked_mul)
+}
+
+/// What brings a deviation to 1, unless it is so small that no feature could be multiplied by that.
+fn reciprocal(deviation: f64) -> Option<f64> {
+    let scale = 1.0 / deviation;
+    (scale as f32).is_finite().then_some(scale)
 }
 
 /// A source whose input is [normalised](Normalization).
@@ -333,6 +339,10 @@ impl<S: Source> Source for Normalized<S> {
     fn draw(&self, indices: &[usize], draw: Draw) -> Result<Examples, DataError> {
         self.normalized(fetched(&self.source, indices, Some(draw))?)
     }
+
+    fn mixes(&self) -> bool {
+        self.source.mixes()
+    }
 }
 
 /// What is fitted to.
@@ -347,12 +357,10 @@ impl Features {
             return Err(DataError::argument("source", "at least one example", 0));
         }
         match <[_; 1]>::try_from(source.inputs()) {
-            Ok([shape]) if !shape.contains(&0) => Ok(Self {
-                // The examples are held in memory with it, so it does not overflow.
-                width: shape.iter().product(),
-                shape,
-            }),
-            Ok([shape]) => Err(DataError::Shape { shape }),
+            Ok([shape]) => match product(&shape) {
+                Some(width) if width > 0 => Ok(Self { shape, width }),
+                _ => Err(DataError::Shape { shape }),
+            },
             Err(inputs) => {
                 let found = format!("{} of them", inputs.len());
                 Err(DataError::argument("source", "one input", found))
@@ -456,7 +464,7 @@ impl Principal {
         let scale = order
             .iter()
             .map(|&at| match eigenvalues[at].max(0.0) + epsilon {
-                value if value > floor => 1.0 / value.sqrt(),
+                value if value > floor => reciprocal(value.sqrt()).unwrap_or(0.0),
                 _ => 0.0,
             });
         let scale = DVector::from_iterator(width, scale);

@@ -87,4 +87,8 @@ impl<S: Source> Source for OneHot<S> {
     fn draw(&self, indices: &[usize], draw: Draw) -> Result<Examples, DataError> {
         Ok(self.probabilities(fetched(&self.source, indices, Some(draw))?))
     }
+
+    fn mixes(&self) -> bool {
+        self.source.mixes()
+    }
 }

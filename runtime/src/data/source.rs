@@ -36,7 +36,7 @@ pub enum Target<S = usize> {
 
 impl Target {
     /// The shape of its tensor, the batch dimension left out.
-    fn shape(&self) -> Vec<usize> {
+    pub(super) fn shape(&self) -> Vec<usize> {
         match self {
             Target::Classes(_, shape) | Target::Values(shape) => shape.clone(),
             Target::Sequence { longest, .. } => vec![*longest],
@@ -204,6 +204,13 @@ pub trait Source: Send + Sync {
         self.gather(indices)
     }
 
+    /// Whether what is [drawn](Self::draw) for one example depends on others of the source, as by
+    /// [`Mixed`](super::Mixed). A part of such a source would still draw on the whole, so it is not to
+    /// be [split]. A source that wraps another answers as that does.
+    fn mixes(&self) -> bool {
+        false
+    }
+
     /// Splits the examples in two: see [`split`].
     ///
     /// # Errors
@@ -300,6 +307,9 @@ macro_rules! forward {
             }
             fn draw(&self, indices: &[usize], draw: Draw) -> Result<Examples, DataError> {
                 (**self).draw(indices, draw)
+            }
+            fn mixes(&self) -> bool {
+                (**self).mixes()
             }
         }
     )*};

@@ -12,7 +12,8 @@ pub struct Subset<S> {
 }
 
 impl<S: Source> Subset<S> {
-    /// The examples of `source` at `indices`.
+    /// The examples of `source` at `indices`. Where the source [mixes](Source::mixes), they are still
+    /// mixed with any of the whole: to keep examples out of a training, take the part first and mix it.
     ///
     /// # Errors
     ///
@@ -77,6 +78,10 @@ impl<S: Source> Source for Subset<S> {
     fn draw(&self, indices: &[usize], draw: Draw) -> Result<Examples, DataError> {
         self.source.draw(&self.inner(indices)?, draw)
     }
+
+    fn mixes(&self) -> bool {
+        self.source.mixes()
+    }
 }
 
 /// Splits `source` by chance: round(`fraction` · len) examples in the first part, all others in
@@ -88,7 +93,8 @@ impl<S: Source> Source for Subset<S> {
 /// # Errors
 ///
 /// [`DataError::Argument`] unless `fraction` is between 0 and 1 and leaves examples for both
-/// parts.
+/// parts, and `source` does not [mix](Source::mixes) its examples: what is trained on would hold
+/// something of what it is tested on.
 ///
 /// # Example
 ///
@@ -104,6 +110,11 @@ pub fn split<S: Source>(
     fraction: f64,
     seed: u64,
 ) -> Result<(Subset<S>, Subset<S>), DataError> {
+    if source.mixes() {
+        let expected =
+            "examples that are not mixed yet; split first, then mix the part to train on";
+        return Err(DataError::argument("source", expected, "mixed ones"));
+    }
     let len = source.len();
     // A fraction that is NaN or out of range saturates to 0 or beyond `len`.
     let first = (fraction * len as f64).round() as usize;
