@@ -136,6 +136,23 @@ fn classes_and_images_are_in_the_order_of_their_names() {
     for index in [4, usize::MAX] {
         assert!(normalized.gather(&[index]).is_err());
     }
+    // As in another folder, which has more classes.
+    let renamed = normalized.clone().classes(["c", "0", "a", "b"]).unwrap();
+    assert_eq!(renamed.targets(), [Target::Classes(4, vec![])]);
+    let labels = &renamed.gather(&[3, 0, 1, 2]).unwrap().targets[0];
+    assert_eq!(labels.iter::<i64>().collect::<Vec<_>>(), [0, 2, 3, 3]);
+    let refused = |names: &[&str]| {
+        let error = normalized.clone().classes(names.to_vec()).unwrap_err();
+        error.to_string()
+    };
+    assert_eq!(
+        refused(&["a", "c", "d"]),
+        "classes: expected b among them, which is a sub-folder, found a, c, d"
+    );
+    assert_eq!(
+        refused(&["a", "b", "c", "b"]),
+        "classes: expected each of them once, found b"
+    );
 }
 
 #[test]
@@ -171,6 +188,28 @@ fn what_is_wrong_is_named() {
         error.contains("a.png") && error.contains("16×12 pixels, found 12×16"),
         "{error}"
     );
+    // What the file says of its size is refused before the pixels are unpacked: 30,000 by 30,000.
+    let mut large = bytes.clone();
+    large[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
+    let header = crc32fast::hash(&large[12..29]);
+    large[29..33].copy_from_slice(&header.to_be_bytes());
+    folder.write("empty/a.png", &large);
+    for (source, expected) in [
+        (
+            open().unwrap(),
+            "expected an image of 12×16 pixels, found 30000×30000",
+        ),
+        (
+            open().unwrap().resized(),
+            "30000×30000 pixels are more than 512 MiB",
+        ),
+    ] {
+        let error = source.gather(&[0]).unwrap_err().to_string();
+        assert!(
+            error.contains("a.png") && error.contains(expected),
+            "{error}"
+        );
+    }
     for file in [bytes, &cases[5].file] {
         for cut in (0..file.len()).step_by(7) {
             folder.write("empty/a.png", &file[..cut]);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use image::imageops::FilterType;
-use image::{DynamicImage, GenericImageView, GrayImage, ImageReader, Luma};
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageReader, Limits, Luma};
 
 use super::labels::Labels;
 use super::levels::Levels;
@@ -12,6 +12,9 @@ use super::{DataError, Examples, Source, Target, TensorData};
 
 /// The names that a file of an image ends with, in capitals too.
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
+
+/// The most bytes that one image may take when it is decoded, such as 13,000×13,000 pixels.
+const MOST: u64 = 512 << 20;
 
 /// Images in a folder, of which each sub-folder is a class: `cats/1.png`, `cats/2.jpg`, `dogs/1.png`.
 /// They stay on disk, and are decoded whenever a batch needs them.
@@ -99,6 +102,51 @@ impl ImageFolder {
         self
     }
 
+    /// Numbers the classes as `names` do, such as those of the training folder in a test folder, which may
+    /// lack some of them.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Argument`] if a sub-folder is none of `names`, or one of them is there twice.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// use kiln::data::ImageFolder;
+    ///
+    /// let train = ImageFolder::open("pets/train", [3, 64, 64])?;
+    /// let test = ImageFolder::open("pets/test", [3, 64, 64])?.classes(train.class_names())?;
+    /// # let _ = test;
+    /// # Ok::<(), kiln::data::DataError>(())
+    /// ```
+    pub fn classes<N: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = N>,
+    ) -> Result<Self, DataError> {
+        let names: Vec<String> = names.into_iter().map(N::into).collect();
+        if let Some(at) = (1..names.len()).find(|&at| names[..at].contains(&names[at])) {
+            return Err(DataError::argument(
+                "classes",
+                "each of them once",
+                &names[at],
+            ));
+        }
+        let numbers = self.class_names.iter().map(|class| {
+            let number = names.iter().position(|name| name == class);
+            number.ok_or_else(|| {
+                let expected = format!("{class} among them, which is a sub-folder");
+                DataError::argument("classes", expected, names.join(", "))
+            })
+        });
+        let numbers = numbers.collect::<Result<Vec<_>, _>>()?;
+        let files = 0..self.files.len();
+        let labels = files.map(|index| Ok(numbers[self.labels.get(index)?]));
+        let labels = labels.collect::<Result<Vec<_>, DataError>>()?;
+        self.labels = Labels::new(labels, names.len(), self.files.len())?;
+        self.class_names = names;
+        Ok(self)
+    }
+
     /// Subtracts `mean` and divides by `std`, both in units of a pixel of 0 to 1.
     /// [`Normalization`](super::Normalization) finds them, for each channel too.
     ///
@@ -131,9 +179,9 @@ impl ImageFolder {
             path: path.to_owned(),
             source,
         })?;
-        let image = reader.decode().map_err(|error| wrong(error.into()))?;
+        let mut decoder = reader.into_decoder().map_err(|error| wrong(error.into()))?;
         let [channels, height, width] = self.shape;
-        let (wide, high) = image.dimensions();
+        let (wide, high) = decoder.dimensions();
         let fits = (high as usize, wide as usize) == (height, width);
         if !fits && !self.resized {
             let message = format!(
@@ -142,6 +190,17 @@ impl ImageFolder {
             );
             return Err(wrong(message.into()));
         }
+        let mut limits = Limits::default();
+        limits.max_alloc = MOST.checked_sub(decoder.total_bytes());
+        if limits.max_alloc.is_none() {
+            let most = MOST >> 20;
+            let message =
+                format!("{high}×{wide} pixels are more than {most} MiB; shrink the image");
+            return Err(wrong(message.into()));
+        }
+        let decoded = decoder.set_limits(limits);
+        decoded.map_err(|error| wrong(error.into()))?;
+        let image = DynamicImage::from_decoder(decoder).map_err(|error| wrong(error.into()))?;
         // Grey before it is resized, and with no opacity, which would weigh the pixels.
         let colours = image.into_rgb8();
         let image = match channels {
