@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use kiln::burn::module::ModuleVisitor;
 use kiln::burn::module::Param;
 use kiln::data::{Table, digits};
@@ -25,6 +27,12 @@ model! {
 }
 optimizer! { struct Plain; update sgd(); }
 optimizer! { struct Momentum; update sgd(momentum: 0.9); }
+
+/// Held by every test here: a training seeds the random numbers of the whole process.
+fn lock() -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// y = 3 x at x = ±2: the loss is 4 (w − 3)², its curvature 8.
 fn line() -> (Line, Table) {
@@ -57,6 +65,7 @@ fn numbers<M: Module>(model: &M) -> Vec<f32> {
 
 #[test]
 fn on_a_parabola_each_loss_is_the_closed_form_and_it_ends_behind_the_largest_stable_rate() {
+    let _lock = lock();
     let (model, table) = line();
     let test = RangeTest::new()
         .from(1e-3)
@@ -103,6 +112,7 @@ fn on_a_parabola_each_loss_is_the_closed_form_and_it_ends_behind_the_largest_sta
 
 #[test]
 fn the_model_stays_as_it_is_and_the_same_test_gives_the_same_curve() {
+    let _lock = lock();
     let device = default_device().unwrap();
     device.seed(1);
     let model = NormedConfig::new().init(&device).unwrap();
@@ -149,6 +159,7 @@ fn the_model_stays_as_it_is_and_the_same_test_gives_the_same_curve() {
 
 #[test]
 fn a_loss_that_is_no_number_ends_it_and_a_small_rate_goes_to_the_end() {
+    let _lock = lock();
     let (model, table) = line();
     let test = RangeTest::new().batch(4).workers(0);
     let wild = test.clone().from(1e20).to(1e38).steps(10);
@@ -170,6 +181,7 @@ fn a_loss_that_is_no_number_ends_it_and_a_small_rate_goes_to_the_end() {
 
 #[test]
 fn what_cannot_be_is_an_error() {
+    let _lock = lock();
     let (model, table) = line();
     let run = |test: RangeTest| test.run(&model, Plain::new(), table.clone()).unwrap_err();
     for (test, wrong) in [

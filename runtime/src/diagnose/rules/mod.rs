@@ -25,7 +25,7 @@ use super::{Diagnosis, Finding, Symptom, Unjudged};
 ///     loss cross_entropy;
 /// }
 /// optimizer! { struct Plain; update sgd(); }
-/// schedule! { struct Constant; peak 0.0001; constant; }
+/// schedule! { struct Constant; peak 0.002; constant; }
 ///
 /// let model = NetConfig::new().init(&default_device()?)?;
 /// let run = Trainer::new(model, Plain::new(), Constant::new()).epochs(6).quiet().fit(digits()?)?;
