@@ -338,7 +338,9 @@ fn lr_range_suggests_rates_and_writes_its_curve() {
     let output = run(env!("CARGO_BIN_EXE_lr_range"), &folder, &["--from", "0"]);
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
-    assert_eq!(error, "error: `from` is positive and finite, found 0\n");
+    // Behind what a graphics driver may have to say.
+    let expected = "error: `from` is positive and finite, found 0\n";
+    assert!(error.ends_with(expected), "{error}");
 }
 
 /// What `digits` is told to train little, and to write down what it does.

@@ -132,11 +132,11 @@ fn the_model_stays_as_it_is_and_the_same_test_gives_the_same_curve() {
         .run(&model, Momentum::new(), digits().unwrap())
         .unwrap();
     assert_eq!((numbers(&model), running(&model)), before);
-    assert_eq!(
-        test.run(&model, Momentum::new(), digits().unwrap())
-            .unwrap(),
-        curve
-    );
+    // Equal bits are promised on the processor.
+    if kiln::device::is_host(&device) {
+        let again = test.run(&model, Momentum::new(), digits().unwrap());
+        assert_eq!(again.unwrap(), curve);
+    }
     println!("{curve}");
     let peak = curve.steepest.unwrap();
     assert!(peak > 1e-3 && peak < 3.0, "{curve}");

